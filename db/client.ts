@@ -1,0 +1,62 @@
+// Opens postgres.js pools. Every pool of the process is made here, so that sessions agree on what the rest relies on:
+// UTC, the resources' schema on the search path, bigint as number, dead peers noticed.
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import postgres from 'postgres';
+
+/** Where the database is; both drivers (postgres.js and, for the queue, pg) are opened with this. */
+export interface Connection {
+  host: string;
+  port: number;
+  user: string;
+  password: string;
+  database: string;
+  /** `prefer`: TLS when the server has it, unverified. */
+  ssl: false | 'prefer' | TlsOptions;
+  /** Schema of the resources' tables; alone on the search path. */
+  schema: string;
+}
+
+export type Sql = postgres.Sql<{ bigint: number }>;
+export type TransactionSql = postgres.TransactionSql<{ bigint: number }>;
+
+export interface PoolOptions {
+  /** Connections at most. */
+  max: number;
+  /** Shown in pg_stat_activity. */
+  name: string;
+  /** Seconds after which an unused connection is closed; default: kept. */
+  idleTimeoutSeconds?: number;
+  /** Default: wait for ever. */
+  lockTimeoutMs?: number;
+}
+
+/** PostgreSQL's int8; counts, bytes and ordinals here stay far below 2^53. */
+const bigintAsNumber = { to: 20, from: [20], serialize: String, parse: Number };
+
+export function openPool(connection: Connection, { max, name, idleTimeoutSeconds, lockTimeoutMs = 0 }: PoolOptions): Sql {
+  const { host, port, user, password, database, ssl, schema } = connection;
+  return postgres({
+    host,
+    port,
+    user,
+    password,
+    database,
+    ssl: ssl as postgres.Options<Record<string, never>>['ssl'],
+    max,
+    idle_timeout: idleTimeoutSeconds,
+    max_lifetime: null,
+    connect_timeout: 10,
+    keep_alive: 30,
+    types: { bigint: bigintAsNumber },
+    connection: {
+      application_name: name,
+      search_path: `"${schema.replaceAll('"', '""')}"`,
+      TimeZone: 'UTC',
+      lock_timeout: lockTimeoutMs,
+      tcp_keepalives_idle: 30,
+      tcp_keepalives_interval: 10,
+      tcp_keepalives_count: 3,
+    } as Record<string, string | number>,
+    onnotice: () => {},
+  }) as Sql;
+}

@@ -1,0 +1,107 @@
+// Statements about jobs, imports and exports alike. A job is written by one attempt at a time: every statement of a
+// running job names its attempt, and changes nothing once the job has ended or a later attempt has begun.
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
+import type { TransactionSql } from './client.ts';
+import type { Database, JobFailure, JobStatus, JobsTable } from './tables.ts';
+
+export type Job = Selectable<JobsTable>;
+export type JobType = Job['type'];
+type Db = Kysely<Database>;
+
+const unfinished = ['pending', 'processing'] as const;
+
+export async function createJob(db: Db, job: Insertable<JobsTable>): Promise<Job> {
+  return await db.insertInto('bulk.jobs').values(job).returningAll().executeTakeFirstOrThrow();
+}
+
+/** `owner` undefined: whoever made it. */
+export async function findJob(db: Db, type: JobType, id: string, owner?: string | null): Promise<Job | undefined> {
+  let query = db.selectFrom('bulk.jobs').selectAll().where('id', '=', id).where('type', '=', type);
+  if (owner !== undefined) query = query.where('owner', 'is not distinct from', owner);
+  return await query.executeTakeFirst();
+}
+
+export interface JobListing {
+  type: JobType;
+  status?: JobStatus;
+  resource?: string;
+  /** Jobs accepted before this one (its `seq`). */
+  before?: number;
+  limit: number;
+}
+
+/** Newest first. */
+export async function listJobs(db: Db, { type, status, resource, before, limit }: JobListing): Promise<Job[]> {
+  let query = db.selectFrom('bulk.jobs').selectAll().where('type', '=', type).orderBy('seq', 'desc').limit(limit);
+  if (status) query = query.where('status', '=', status);
+  if (resource) query = query.where('resource', '=', resource);
+  if (before !== undefined) query = query.where('seq', '<', before);
+  return await query.execute();
+}
+
+/** @returns the job as cancelled, or undefined when it had ended or does not exist. */
+export async function cancelJob(db: Db, type: JobType, id: string): Promise<Job | undefined> {
+  return await db
+    .updateTable('bulk.jobs')
+    .set({ status: 'cancelled', completed_at: sql<Date>`now()` })
+    .where('id', '=', id)
+    .where('type', '=', type)
+    .where('status', 'in', unfinished)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Begins another attempt at an unfinished job; from here on earlier ones can no longer write. */
+export async function startAttempt(db: Db, type: JobType, id: string): Promise<Job | undefined> {
+  return await db
+    .updateTable('bulk.jobs')
+    .set((eb) => ({
+      status: 'processing' as const,
+      attempt: eb('attempt', '+', 1),
+      started_at: sql<Date>`coalesce(started_at, now())`,
+    }))
+    .where('id', '=', id)
+    .where('type', '=', type)
+    .where('status', 'in', unfinished)
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** What an attempt may set when it ends its job. */
+export type JobEnd = { status: 'completed' | 'failed'; failure?: JobFailure } & Partial<
+  Pick<Job, 'total_records' | 'bytes_processed' | 'bytes_total' | 'successful' | 'file' | 'sha256' | 'expires_at'>
+>;
+
+/** @returns the ended job, or undefined when this attempt no longer holds it. */
+export async function endJob(db: Db, job: Pick<Job, 'id' | 'attempt'>, end: JobEnd): Promise<Job | undefined> {
+  return await db
+    .updateTable('bulk.jobs')
+    .set({ ...end, completed_at: sql<Date>`now()` })
+    .where('id', '=', job.id)
+    .where('attempt', '=', job.attempt)
+    .where('status', '=', 'processing')
+    .returningAll()
+    .executeTakeFirst();
+}
+
+/** Committed work of one chunk, added to its job's counters. */
+export interface Progress {
+  successful: number;
+  failed: number;
+  errors: number;
+  /** How far into the stored file the chunk reaches, in bytes. */
+  reachedBytes: number;
+}
+
+/**
+ * The last statement of a chunk's transaction: counts it, provided that the attempt still holds the job.
+ * @returns the job's errors so far; null when it was cancelled or another attempt has begun: roll back.
+ */
+export async function addProgress(tx: TransactionSql, job: Pick<Job, 'id' | 'attempt'>, done: Progress): Promise<number | null> {
+  const [row] = await tx<{ error_count: number }[]>`
+    UPDATE bulk.jobs SET successful = successful + ${done.successful}::int8, failed = failed + ${done.failed}::int8,
+      error_count = error_count + ${done.errors}::int8,
+      bytes_processed = greatest(bytes_processed, ${done.reachedBytes}::int8)
+    WHERE id = ${job.id} AND attempt = ${job.attempt} AND status = 'processing' RETURNING error_count`;
+  return row?.error_count ?? null;
+}

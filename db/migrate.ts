@@ -1,0 +1,46 @@
+// Brings a database to this version's schema: Kysely's Migrator (it takes an advisory lock, so processes that start
+// together do not collide), every migration in a transaction. Its own tables are in schema `bulk`.
+import { readdir } from 'node:fs/promises';
+import { Kysely, sql } from 'kysely';
+import { type Migration, Migrator, NO_MIGRATIONS } from 'kysely/migration';
+import { PostgresJSDialect } from 'kysely-postgres-js';
+import { type Connection, openPool } from './client.ts';
+
+const folder = new URL('migrations/', import.meta.url);
+
+const provider = {
+  async getMigrations(): Promise<Record<string, Migration>> {
+    const files = (await readdir(folder)).filter((file) => file.endsWith('.ts')).sort();
+    const loaded = await Promise.all(
+      files.map(async (file) => [file.replace(/\.ts$/, ''), (await import(new URL(file, folder).href)) as Migration]),
+    );
+    return Object.fromEntries(loaded);
+  },
+};
+
+/**
+ * @param to a migration's name to go up or down to, or `'nothing'` to undo all; default: the latest.
+ * @returns the names of the migrations that were carried out.
+ * @throws the first migration's error; the database then stands where it stood before that migration.
+ */
+export async function migrate(connection: Connection, to: string | 'latest' | 'nothing' = 'latest'): Promise<string[]> {
+  const pool = openPool(connection, { max: 2, name: 'bulk migrate' });
+  const db = new Kysely<unknown>({ dialect: new PostgresJSDialect({ postgres: pool }) });
+  try {
+    await createSchema(db, 'bulk');
+    await createSchema(db, connection.schema);
+    const migrator = new Migrator({ db, provider, migrationTableSchema: 'bulk' });
+    const { error, results = [] } =
+      to === 'latest' ? await migrator.migrateToLatest() : await migrator.migrateTo(to === 'nothing' ? NO_MIGRATIONS : to);
+    if (error) throw error;
+    return results.map((result) => result.migrationName);
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** Asked first, because CREATE SCHEMA IF NOT EXISTS needs the CREATE right even where there is nothing to create. */
+async function createSchema(db: Kysely<unknown>, schema: string): Promise<void> {
+  const { rows } = await sql`SELECT FROM pg_namespace WHERE nspname = ${schema}`.execute(db);
+  if (rows.length === 0) await sql`CREATE SCHEMA IF NOT EXISTS ${sql.id(schema)}`.execute(db);
+}

@@ -1,0 +1,42 @@
+// Looks up many values at once, each set as one array parameter. `= ANY` probes the index value by value (28 ms a
+// chunk); the same as NOT EXISTS over unnest() made the planner merge the whole index (207 ms, performance.md).
+import type { TransactionSql } from './client.ts';
+
+/** A set of values as a PostgreSQL array literal; folded as the index expression folds. */
+export interface ProbedSet {
+  table: string;
+  /** Column or index expression, from the resource's definition. */
+  expression: string;
+  type: 'uuid' | 'text';
+  literal: string;
+}
+
+/** The values of the set that are in the table. */
+export async function findExisting(tx: TransactionSql, { table, expression, type, literal }: ProbedSet): Promise<Set<string>> {
+  const rows = await tx<{ value: string }[]>`
+    SELECT ${tx.unsafe(expression)}::text AS value FROM ${tx(table)}
+    WHERE ${tx.unsafe(expression)} = ANY (${literal}::text::${tx.unsafe(type)}[])`;
+  return new Set(rows.map((row) => row.value));
+}
+
+/** As findExisting, for the referenced rows' ids; `lock` keeps the rows from being deleted until the transaction ends. */
+export async function findReferenced(tx: TransactionSql, table: string, literal: string, lock: boolean): Promise<Set<string>> {
+  const rows = await tx<{ value: string }[]>`
+    SELECT id::text AS value FROM ${tx(table)} WHERE id = ANY (${literal}::text::uuid[]) ${lock ? tx`FOR KEY SHARE` : tx``}`;
+  return new Set(rows.map((row) => row.value));
+}
+
+/** Whether all of the distinct ids are there; locks those that are. Sends one row back, however many ids there are. */
+export async function lockReferenced(tx: TransactionSql, table: string, literal: string): Promise<boolean> {
+  const [row] = await tx<{ complete: boolean }[]>`
+    SELECT count(*) = cardinality(${literal}::text::uuid[]) AS complete
+    FROM (SELECT FROM ${tx(table)} WHERE id = ANY (${literal}::text::uuid[]) FOR KEY SHARE) locked`;
+  return row?.complete === true;
+}
+
+/** @param values without NULLs. */
+export function arrayLiteral(values: Iterable<string>): string {
+  let literal = '{';
+  for (const value of values) literal += `${literal === '{' ? '' : ','}"${value.replace(/["\\]/g, '\\$&')}"`;
+  return `${literal}}`;
+}

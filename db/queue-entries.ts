@@ -1,0 +1,40 @@
+// Which jobs may be handed to the queue. A job's queue entry is a row of pg-boss with the job's id as singleton key.
+import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Job, JobType } from './jobs.ts';
+import type { Database } from './tables.ts';
+
+/** Child resource → the resources it refers to. */
+export type Parents = readonly { child: string; parent: string }[];
+
+/** Unfinished earlier imports of resources that the job's resource refers to. */
+const unfinishedParents = (parents: Parents) => sql`
+  SELECT parent_job.id FROM bulk.jobs parent_job
+  JOIN jsonb_to_recordset(${JSON.stringify(parents)}::text::jsonb) AS edge (child text, parent text) ON edge.parent = parent_job.resource
+  WHERE job.type = 'import' AND edge.child = job.resource AND parent_job.type = 'import'
+    AND parent_job.seq < job.seq AND parent_job.status IN ('pending', 'processing')`;
+
+/** Serialises, until the end of the transaction, everyone who decides whether a job may be queued. */
+export async function lockQueueing(tx: Transaction<Database>): Promise<void> {
+  await sql`SELECT pg_advisory_xact_lock(hashtext('bulk.queueing'))`.execute(tx);
+}
+
+/** Unfinished jobs that wait for nothing and have no live queue entry. */
+export async function findUnqueued(tx: Transaction<Database>, parents: Parents): Promise<{ id: string; type: JobType }[]> {
+  const { rows } = await sql<{ id: string; type: JobType }>`
+    SELECT job.id, job.type FROM bulk.jobs job
+    WHERE job.status IN ('pending', 'processing')
+      AND NOT EXISTS (${unfinishedParents(parents)})
+      AND NOT EXISTS (
+        SELECT FROM pgboss.job entry
+        WHERE entry.name = job.type AND entry.singleton_key = job.id::text AND entry.state IN ('created', 'retry', 'active'))
+    ORDER BY job.seq`.execute(tx);
+  return rows;
+}
+
+/** The jobs that a pending import waits for, oldest first. */
+export async function findAwaited(db: Kysely<Database>, job: Pick<Job, 'id'>, parents: Parents): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT awaited.id FROM bulk.jobs job, LATERAL (${unfinishedParents(parents)}) awaited
+    JOIN bulk.jobs USING (id) WHERE job.id = ${job.id} ORDER BY jobs.seq`.execute(db);
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,28 @@
+// What a failure of the database means for the work at hand, decided here alone.
+// Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+
+/**
+ * `row`: the data, a later attempt would fail alike. `transient`: not the work's fault, worth another attempt.
+ * `fatal`: neither; somebody has to look at it.
+ */
+export type Verdict = 'row' | 'transient' | 'fatal';
+
+const verdicts: [RegExp, Verdict][] = [
+  // Data exception, integrity constraint violation, WITH CHECK OPTION violation, RAISE EXCEPTION in somebody's trigger.
+  [/^(22|23|44)...$|^P0001$/, 'row'],
+  // Connection exception, transaction rollback (serialization, deadlock), insufficient resources, shutdown, lock time-out.
+  [/^(08|40|53|57P)...?$|^55P03$|^25P03$|^57014$/, 'transient'],
+  // The drivers' own codes.
+  [/^CONNECT|^ECONN|^(EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/, 'transient'],
+];
+
+export function verdictOf(error: unknown): Verdict {
+  const code = sqlstateOf(error);
+  return verdicts.find(([pattern]) => pattern.test(code))?.[1] ?? 'fatal';
+}
+
+/** The SQLSTATE or system code of an error; empty when it has none. */
+export function sqlstateOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  return typeof code === 'string' ? code : '';
+}

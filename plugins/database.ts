@@ -1,0 +1,62 @@
+// The database: starts the embedded PostgreSQL unless one is configured, brings the schema up to date, checks the
+// resources' tables, and offers the API's pool as postgres.js (`app.sql`) and as Kysely (`app.db`).
+import fp from 'fastify-plugin';
+import { Kysely } from 'kysely';
+import { PostgresJSDialect } from 'kysely-postgres-js';
+import { type Connection, openPool, type Sql } from '../db/client.ts';
+import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
+import { migrate } from '../db/migrate.ts';
+import { compareTable } from '../db/resource-tables.ts';
+import { checkServer } from '../db/server-check.ts';
+import type { Database } from '../db/tables.ts';
+import { connectionBudget } from '../src/connection-budget.ts';
+import { tableShapeOf } from '../src/resource-table.ts';
+import { resources } from '../src/resources/index.ts';
+import { StartFailure } from '../src/start-failure.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    connection: Connection;
+    /** The pool of the API: short statements only; jobs and exports have pools of their own. */
+    sql: Sql;
+    db: Kysely<Database>;
+  }
+}
+
+export default fp(
+  async (app) => {
+    const { config, log } = app;
+    const embedded = config.database.connection
+      ? null
+      : await startEmbeddedPostgres({ dataDir: config.dataDir, schema: config.database.schema, log });
+    // Registered first, so that it runs last: hooks on close run in reverse order.
+    app.addHook('onClose', async () => await embedded?.stop());
+    try {
+      const connection = await checkServer(config.database.connection ?? embedded!.connection);
+      const migrated = await migrate(connection);
+      if (migrated.length > 0) log.info({ migrations: migrated }, 'Database migrated');
+      const sql = openPool(connection, { max: connectionBudget(config).api, name: 'bulk api', idleTimeoutSeconds: 60 });
+      app.addHook('onClose', async () => await sql.end({ timeout: 5 }));
+      await checkTables(sql);
+      app.decorate('connection', connection);
+      app.decorate('sql', sql);
+      app.decorate('db', new Kysely<Database>({ dialect: new PostgresJSDialect({ postgres: sql }) }));
+    } catch (error) {
+      // A start that fails leaves no server behind; onClose hooks do not run for an app that never became ready.
+      await embedded?.stop();
+      throw error;
+    }
+  },
+  { name: 'database' },
+);
+
+async function checkTables(sql: Sql): Promise<void> {
+  const shapes = [...resources.values()].map(tableShapeOf);
+  const differences = (await Promise.all(shapes.map((shape) => compareTable(sql, shape)))).flat();
+  if (differences.length > 0) {
+    await sql.end();
+    throw new StartFailure(`the database's tables do not fit the resources: ${differences.join('; ')}`, {
+      remedy: 'set DB_SCHEMA to a schema of its own, or alter the tables',
+    });
+  }
+}

@@ -1,0 +1,136 @@
+// Export jobs: runs those that the queue hands to this process, and the routes to post, follow, download and cancel one.
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { Logger } from 'pino';
+import { Type } from 'typebox';
+import { cancelJob, findJob, type Job } from '../db/jobs.ts';
+import { connectionBudget } from "../src/connection-budget.ts";
+import { acceptExport, fingerprintOf, parseJobRequest } from '../src/export/accept-export.ts';
+import { fileNameOf, readOptions } from '../src/export/export-options.ts';
+import { ExportSchema, hasFile, viewExport } from '../src/export/export-view.ts';
+import { isUnmodified, parseRange } from '../src/export/parse-range.ts';
+import { runExport } from '../src/export/run-export.ts';
+import type { FileStore } from '../src/file-store.ts';
+import { hasEnded, JobStatusSchema } from '../src/import/import-view.ts';
+import { problem } from '../src/problems.ts';
+import { requireJob } from '../src/require-job.ts';
+import { type Format, mediaTypes } from '../src/resources/formats.ts';
+import { Slots } from '../src/slots.ts';
+import { assertSameRequest } from './idempotency.ts';
+
+const AcceptedSchema = Type.Object({
+  job_id: Type.String({ format: 'uuid' }),
+  status: JobStatusSchema,
+  resource: Type.String(),
+  format: Type.String(),
+});
+const JobParams = Type.Object({ job_id: Type.String() });
+
+/** For the documentation: the values are checked in src/export, with messages that name what a field accepts. */
+const JobBody = Type.Object({
+  resource: Type.Optional(Type.Unknown({ description: 'Name of the resource; required.' })),
+  format: Type.Optional(Type.Unknown({ description: 'csv, ndjson (default) or json.' })),
+  fields: Type.Optional(Type.Unknown({ description: 'Names of fields, in the order of the output; default: all.' })),
+  filters: Type.Optional(Type.Unknown({ description: '{ field: value } or { field: { operator: value } }.' })),
+  sort: Type.Optional(Type.Unknown({ description: 'Name of a field, after a - for descending.' })),
+  limit: Type.Optional(Type.Unknown({ description: 'Records at most.' })),
+  compression: Type.Optional(Type.Unknown({ description: 'gzip; default: none.' })),
+});
+
+export default fp(
+  async (instance) => {
+    const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+    const { config, db, queue, streams } = app;
+    const files = app.storage.exports;
+
+    // Jobs leave a connection to those who wait for a response, however many of them may run at once.
+    const jobSlots = new Slots(Math.max(1, connectionBudget(config).exports - 2));
+    queue.register('export', async (jobId, signal) => {
+      const release = await jobSlots.acquire(signal);
+      try {
+        const { ttl, database } = config;
+        const log = app.log as Logger;
+        await runExport({ db, source: streams, files, ttlMs: ttl.exportMs, retryForMs: database.retryForMs, log }, jobId, signal);
+      } finally {
+        release();
+      }
+    });
+
+    app.post(
+      '/v1/exports',
+      { config: { scope: 'write' }, schema: { body: JobBody, response: { 202: AcceptedSchema, 200: ExportSchema } } },
+      async (request, reply) => {
+        const asked = parseJobRequest(request.body);
+        const claim = await app.idempotency.claim(request);
+        try {
+          const fingerprint = fingerprintOf(asked);
+          if (claim.earlier) {
+            assertSameRequest(claim, fingerprint);
+            const earlier = await findJob(db, 'export', claim.earlier.jobId);
+            if (!earlier) throw problem('job_not_found', 'the job of this Idempotency-Key is gone');
+            reply.header('idempotency-replayed', 'true').header('location', `/v1/exports/${earlier.id}`);
+            return viewExport(earlier);
+          }
+          await app.assertRoomForJob();
+          const services = { db, enqueueReady: queue.enqueueReady };
+          const job = await acceptExport(services, asked, request.owner, async (tx, { id }) => await claim.complete(tx, fingerprint, id));
+          request.log.info({ job_id: job.id, resource: job.resource, format: job.format }, 'Export accepted');
+          reply.code(202).header('location', `/v1/exports/${job.id}`);
+          return { job_id: job.id, status: job.status, resource: job.resource, format: job.format };
+        } finally {
+          await claim.release();
+        }
+      },
+    );
+
+    app.get(
+      '/v1/exports/:job_id',
+      { config: { scope: 'read' }, schema: { params: JobParams, response: { 200: ExportSchema } } },
+      async ({ params }) => viewExport(await requireJob(db, 'export', params.job_id)),
+    );
+
+    app.get('/v1/exports/:job_id/download', { config: { scope: 'read' }, schema: { params: JobParams } }, async (request, reply) => {
+      const job = await requireJob(db, 'export', request.params.job_id);
+      return await sendFile(files, job, request, reply);
+    });
+
+    app.post(
+      '/v1/exports/:job_id/cancel',
+      { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ExportSchema } } },
+      async ({ params }, reply) => {
+        const { id } = await requireJob(db, 'export', params.job_id);
+        const cancelled = await cancelJob(db, 'export', id);
+        if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
+        queue.abort(id);
+        reply.code(202);
+        return viewExport(cancelled);
+      },
+    );
+  },
+  { name: 'export-jobs', dependencies: ['auth', 'back-pressure', 'database', 'idempotency', 'job-queue', 'storage', 'stream-pool'] },
+);
+
+async function sendFile(files: FileStore, job: Job, request: FastifyRequest, reply: FastifyReply) {
+  if (!hasEnded(job)) throw problem('export_not_ready', `the export is ${job.status}; its file is not there yet`);
+  if (job.status !== 'completed') throw problem('export_not_ready', `the export was ${job.status}; there is no file`);
+  const bytes = hasFile(job) ? await files.size(job.file) : null;
+  if (!hasFile(job) || bytes === null) throw problem('export_expired', 'the file has expired; ask for a new export');
+
+  const etag = `"${job.sha256}"`;
+  reply.headers({ etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' });
+  if (isUnmodified(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  const part = request.method === 'GET' ? parseRange(request.headers, etag, bytes) : ({ status: 'whole' } as const);
+  if (part.status === 'unsatisfiable') {
+    reply.header('content-range', `bytes */${bytes}`);
+    throw problem('range_not_satisfiable', `the file has ${bytes} bytes`);
+  }
+  const { compression } = readOptions(job);
+  reply
+    .type(compression === 'gzip' ? 'application/gzip' : mediaTypes[job.format as Format])
+    .header('content-disposition', `attachment; filename="${fileNameOf(job.resource, job.format, compression)}"`)
+    .header('content-length', part.status === 'part' ? part.end - part.start + 1 : bytes);
+  if (part.status === 'part') reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${bytes}`);
+  if (request.method === 'HEAD') return reply.send();
+  return reply.send(files.read(job.file, part.status === 'part' ? part : undefined));
+}

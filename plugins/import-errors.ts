@@ -1,0 +1,52 @@
+// The error report of an import: pages of JSON, or all of it as one stream.
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fp from 'fastify-plugin';
+import { Type } from 'typebox';
+import { type ErrorCursor, listRowErrors } from '../db/row-errors.ts';
+import { listableThrough, viewRowError } from '../src/import/import-view.ts';
+import { openReport } from '../src/import/open-report.ts';
+import { nextLink } from '../src/page-link.ts';
+import { requireJob } from '../src/require-job.ts';
+import { mediaTypes } from '../src/resources/formats.ts';
+
+const ErrorsQuery = Type.Object(
+  {
+    format: Type.Enum(['json', 'csv', 'ndjson'], { default: 'json' }),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+    after: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,6}$', description: 'The `next` of the page before.' })),
+  },
+  { additionalProperties: false },
+);
+
+export default fp(
+  async (instance) => {
+    const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+    const { db } = app;
+
+    app.get(
+      '/v1/imports/:job_id/errors',
+      { config: { scope: 'read' }, schema: { params: Type.Object({ job_id: Type.String() }), querystring: ErrorsQuery } },
+      async ({ params, query: { format, limit, after } }, reply) => {
+        const job = await requireJob(db, 'import', params.job_id);
+        const range = { throughRecord: await listableThrough(db, job), after: readCursor(after) };
+        if (format === 'json' && limit !== undefined) {
+          const errors = await listRowErrors(db, job.id, { ...range, limit });
+          const last = errors.length === limit ? errors.at(-1) : undefined;
+          const next = last && `${last.record}.${last.n}`;
+          if (next) reply.header('link', nextLink(`/v1/imports/${job.id}/errors`, { limit, after: next }));
+          return { job_id: job.id, error_count: job.error_count, errors: errors.map(viewRowError), ...(next ? { next } : {}) };
+        }
+        const report = await openReport(app.streamPool, job, format, { ...range, limit });
+        if (format !== 'json') reply.header('content-disposition', `attachment; filename="errors_${job.id}.${format}"`);
+        return reply.type(mediaTypes[format]).send(report);
+      },
+    );
+  },
+  { name: 'import-errors', dependencies: ['import-jobs', 'auth', 'stream-pool'] },
+);
+
+function readCursor(text: string | undefined): ErrorCursor | undefined {
+  if (text === undefined) return undefined;
+  const [record, n] = text.split('.').map(Number) as [number, number];
+  return { record, n };
+}

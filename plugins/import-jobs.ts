@@ -1,0 +1,33 @@
+// Runs the import jobs that the queue hands to this process.
+import fp from 'fastify-plugin';
+import type { Logger } from 'pino';
+import { endJob } from '../db/jobs.ts';
+import { runImport } from '../src/import/run-import.ts';
+
+export default fp(
+  async (app) => {
+    const { config, connection, db, storage, parsePool, queue } = app;
+    queue.register('import', async (jobId, signal) => {
+      await runImport(
+        {
+          config,
+          connection,
+          db,
+          uploads: storage.uploads,
+          parse: parsePool.parse,
+          chunkSlots: parsePool.chunkSlots,
+          log: app.log as Logger,
+          endImport: async (job, end) =>
+            await db.transaction().execute(async (tx) => {
+              const ended = await endJob(tx, job, end);
+              if (ended) await queue.enqueueReady(tx);
+              return ended;
+            }),
+        },
+        jobId,
+        signal,
+      );
+    });
+  },
+  { name: 'import-jobs', dependencies: ['database', 'storage', 'parse-pool', 'job-queue'] },
+);

@@ -1,0 +1,177 @@
+// The routes of imports: post a file, follow its job, read its row errors, cancel it.
+import multipart from '@fastify/multipart';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { Type } from 'typebox';
+import { cancelJob, findJob, type Job, listJobs } from '../db/jobs.ts';
+import type { FileStore } from '../src/file-store.ts';
+import {
+  acceptImport,
+  checkImportRequest,
+  checkResource,
+  fingerprintOf,
+  type ImportRequest,
+} from '../src/import/accept-import.ts';
+import { ImportSchema, ImportSummarySchema, JobStatusSchema, summariseImport, viewImport } from '../src/import/import-view.ts';
+import { receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
+import { nextLink } from '../src/page-link.ts';
+import { problem } from '../src/problems.ts';
+import { requireJob } from '../src/require-job.ts';
+import { resources } from '../src/resources/index.ts';
+import { assertSameRequest } from './idempotency.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Accepts a file that comes from the process itself, as if it had been posted. */
+    importFile(resource: string, fileName: string, content: AsyncIterable<Uint8Array>): Promise<Job>;
+  }
+}
+
+const optionNames = ['resource', 'format', 'delimiter'] as const;
+type Options = Partial<Record<(typeof optionNames)[number], string>>;
+
+const AcceptedSchema = Type.Object({
+  job_id: Type.String({ format: 'uuid' }),
+  status: JobStatusSchema,
+  resource: Type.String(),
+  message: Type.String(),
+});
+const JobParams = Type.Object({ job_id: Type.String() });
+const ListQuery = Type.Object(
+  {
+    status: Type.Optional(JobStatusSchema),
+    resource: Type.Optional(Type.String()),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
+    after: Type.Optional(Type.Integer({ minimum: 1, description: 'The `next` of the page before.' })),
+  },
+  { additionalProperties: false },
+);
+
+export default fp(
+  async (instance) => {
+    const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+    const { config, db, storage, queue } = app;
+    const accept = { config, db, enqueueReady: queue.enqueueReady };
+    await app.register(multipart);
+
+    app.decorate('importFile', async (resource, fileName, content) => {
+      const stored = await storage.uploads.write(content);
+      return await acceptImport(accept, checkImportRequest({ resource, fileName }), stored, null);
+    });
+
+    app.post(
+      '/v1/imports',
+      { config: { scope: 'write' }, schema: { response: { 202: AcceptedSchema, 200: ImportSchema } } },
+      async (request, reply) => {
+        if (!request.isMultipart()) throw refuseBody(request);
+        const claim = await app.idempotency.claim(request);
+        let upload: Upload | null = null;
+        let job: Job | null = null;
+        try {
+          if (!claim.earlier) await app.assertRoomForJob();
+          const query = readOptions(Object.entries(request.query as Record<string, unknown>));
+          if (query.resource !== undefined) checkResource(query.resource);
+          upload = await receive(request, storage.uploads, config.import.maxUploadBytes, query);
+          const asked = checkImportRequest(mergeOptions(query, upload));
+          const fingerprint = fingerprintOf(asked, upload.stored);
+          if (claim.earlier) {
+            assertSameRequest(claim, fingerprint);
+            const earlier = await findJob(db, 'import', claim.earlier.jobId);
+            if (!earlier) throw problem('job_not_found', 'the job of this Idempotency-Key is gone');
+            reply.header('idempotency-replayed', 'true').header('location', `/v1/imports/${earlier.id}`);
+            return await viewImport(db, earlier, queue.parents);
+          }
+          job = await acceptImport(accept, asked, upload.stored, request.owner, async (tx, { id }) => await claim.complete(tx, fingerprint, id));
+          request.log.info({ job_id: job.id, resource: job.resource, bytes: upload.stored.bytes }, 'Import accepted');
+          reply.code(202).header('location', `/v1/imports/${job.id}`);
+          return { job_id: job.id, status: job.status, resource: job.resource, message: `import of ${asked.fileName} accepted` };
+        } finally {
+          if (upload && !job) await storage.uploads.remove(upload.stored.key);
+          await claim.release();
+        }
+      },
+    );
+
+    app.get(
+      '/v1/imports',
+      { config: { scope: 'read' }, schema: { querystring: ListQuery } },
+      async ({ query }, reply) => {
+        const jobs = await listJobs(db, { type: 'import', ...query, before: query.after });
+        const next = jobs.length === query.limit ? jobs.at(-1)?.seq : undefined;
+        if (next !== undefined) reply.header('link', nextLink('/v1/imports', { ...query, after: next }));
+        return { imports: jobs.map(summariseImport), ...(next === undefined ? {} : { next }) };
+      },
+    );
+
+    app.get(
+      '/v1/imports/:job_id',
+      { config: { scope: 'read' }, schema: { params: JobParams, response: { 200: ImportSchema } } },
+      async ({ params }) => await viewImport(db, await requireJob(db, 'import', params.job_id), queue.parents),
+    );
+
+    app.post(
+      '/v1/imports/:job_id/cancel',
+      { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ImportSummarySchema } } },
+      async ({ params }, reply) => {
+        const { id } = await requireJob(db, 'import', params.job_id);
+        const cancelled = await db.transaction().execute(async (tx) => {
+          const ended = await cancelJob(tx, 'import', id);
+          if (ended) await queue.enqueueReady(tx);
+          return ended;
+        });
+        if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
+        queue.abort(id);
+        reply.code(202);
+        return summariseImport(cancelled);
+      },
+    );
+  },
+  { name: 'imports', dependencies: ['import-jobs', 'idempotency', 'auth', 'back-pressure'] },
+);
+
+/** The body of a request that is not a form: JSON would name a file elsewhere, anything else cannot be a file. */
+function refuseBody({ headers }: FastifyRequest): Error {
+  if (/^application\/json\b/i.test(headers['content-type'] ?? '')) {
+    return problem('remote_files_off', 'imports from a file_url are off; send the file as multipart/form-data');
+  }
+  return problem('unsupported_media_type', "send the file as multipart/form-data, in the field 'file'");
+}
+
+/** @throws Problem unknown_option, resource_required. */
+function readOptions(given: Iterable<[string, unknown]>): Options {
+  const options: Options = {};
+  for (const [name, value] of given) {
+    const known = optionNames.find((option) => option === name);
+    if (!known) throw problem('unknown_option', `unknown option '${name.slice(0, 50)}', must be one of: file, ${optionNames.join(', ')}`);
+    if (typeof value !== 'string') throw problem('invalid_option', `${known} must be given once`);
+    if (value !== '') options[known] = value;
+  }
+  return options;
+}
+
+async function receive(request: FastifyRequest, store: FileStore, maxBytes: number, query: Options): Promise<Upload> {
+  // Our own limit is the one that speaks: the parser would cut the file short without an error.
+  const limits = { fileSize: maxBytes + 1, files: 2, fields: 20, parts: 25, fieldSize: 1_000, headerPairs: 50 };
+  const checkFields = (fields: ReadonlyMap<string, string>) => {
+    const { resource } = { ...query, ...readOptions(fields) };
+    if (resource !== undefined) checkResource(resource);
+  };
+  try {
+    return await receiveUpload(request.parts({ limits }) as AsyncIterable<UploadPart>, { store, maxBytes, checkFields });
+  } catch (error) {
+    // What the client still sends is read and dropped, or it would never get to see the answer.
+    request.raw.unpipe();
+    request.raw.resume();
+    throw error;
+  }
+}
+
+/** @throws Problem resource_required. */
+function mergeOptions(query: Options, { fields, fileName }: Upload): ImportRequest {
+  const { resource, ...options } = { ...query, ...readOptions(fields) };
+  if (resource === undefined) {
+    throw problem('resource_required', `resource is required, one of: ${[...resources.keys()].join(', ')}`);
+  }
+  return { resource, fileName, ...options };
+}

@@ -1,0 +1,136 @@
+// Job scheduling by pg-boss. A job and its queue entry are made in one transaction; an import that refers to records
+// of earlier unfinished imports gets its entry when the last of these ends. Whatever slips (a deleted entry, a process
+// that died between two steps) is found by a sweep: every unfinished job that waits for nothing has a live entry.
+import type { Transaction } from 'kysely';
+import fp from 'fastify-plugin';
+import { fromKysely, PgBoss } from 'pg-boss';
+import type { JobType } from '../db/jobs.ts';
+import { findUnqueued, lockQueueing, type Parents } from '../db/queue-entries.ts';
+import type { Database } from '../db/tables.ts';
+import { connectionBudget } from '../src/connection-budget.ts';
+import { resources } from '../src/resources/index.ts';
+import { referencesOf } from '../src/resources/resource.ts';
+
+/** Runs one attempt of a job to its end. Rejecting means: not ended, hand it on. */
+export type RunJob = (jobId: string, signal: AbortSignal) => Promise<void>;
+
+export interface JobQueue {
+  /** Names the function that runs jobs of a type; jobs are fetched once the app is ready. */
+  register(type: JobType, run: RunJob): void;
+  /** Gives every job that may run its queue entry. Part of each transaction that makes or ends a job. */
+  enqueueReady(tx: Transaction<Database>): Promise<void>;
+  /** Tells a job that runs in this process that it was cancelled; one elsewhere sees it at its next chunk. */
+  abort(jobId: string): void;
+  readonly parents: Parents;
+  /** Running in this process. */
+  readonly running: number;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    queue: JobQueue;
+  }
+}
+
+/** What an interrupted job's signal says. */
+export class Interrupted extends Error {}
+
+const queueOptions = {
+  // One live entry per job, whoever enqueues it.
+  policy: 'exclusive',
+  // A process that died is noticed by its missing heartbeat.
+  heartbeatSeconds: 20,
+  // The longest that pg-boss takes; an expired entry is handed on and its successor continues at the checkpoints.
+  expireInSeconds: 86_400,
+  // Retries are spent by restarts as well; whether a job fails is decided by the job, not here.
+  retryLimit: 1_000_000,
+  retryDelay: 1,
+  retryBackoff: true,
+  retryDelayMax: 30,
+  retentionSeconds: 365 * 86_400,
+  deleteAfterSeconds: 3_600,
+  notify: true,
+};
+const sweepIntervalMs = 10_000;
+const types = ['import', 'export'] as const satisfies readonly JobType[];
+
+export default fp(
+  async (app) => {
+    const budget = connectionBudget(app.config);
+    const { host, port, user, password, database, ssl } = app.connection;
+    const boss = new PgBoss({
+      host,
+      port,
+      user,
+      password,
+      database,
+      ssl,
+      max: budget.queue - 1,
+      application_name: 'bulk queue',
+      useListenNotify: true,
+      superviseIntervalSeconds: 5,
+      monitorIntervalSeconds: 5,
+    });
+    boss.on('error', (error) => app.log.warn({ err: error }, 'The job queue cannot reach the database'));
+    boss.on('warning', (warning) => app.log.debug({ warning }, 'Job queue'));
+    await boss.start();
+    for (const type of types) await boss.createQueue(type, queueOptions);
+
+    const parents = [...resources.values()].flatMap((child) =>
+      referencesOf(child).map(({ resource }) => ({ child: child.name, parent: resource })),
+    );
+    const runs = new Map<JobType, RunJob>();
+    const running = new Map<string, AbortController>();
+
+    async function enqueueReady(tx: Transaction<Database>): Promise<void> {
+      await lockQueueing(tx);
+      for (const { id, type } of await findUnqueued(tx, parents)) {
+        await boss.send(type, { jobId: id }, { db: fromKysely(tx), singletonKey: id });
+      }
+    }
+
+    async function runEntry(type: JobType, jobId: string, signal: AbortSignal): Promise<void> {
+      const controller = new AbortController();
+      running.set(jobId, controller);
+      try {
+        await runs.get(type)?.(jobId, AbortSignal.any([controller.signal, signal]));
+      } finally {
+        if (running.get(jobId) === controller) running.delete(jobId);
+      }
+    }
+
+    const sweep = async () => await app.db.transaction().execute(enqueueReady);
+    let sweeper: NodeJS.Timeout | undefined;
+
+    app.addHook('onReady', async () => {
+      await sweep();
+      sweeper = setInterval(() => {
+        sweep().catch((error) => app.log.warn({ err: error }, 'The sweep for unqueued jobs failed'));
+      }, sweepIntervalMs);
+      for (const type of types) {
+        const localConcurrency = type === 'import' ? budget.importJobs : app.config.jobs.concurrency;
+        await boss.work<{ jobId: string }>(type, { localConcurrency, pollingIntervalSeconds: 2 }, async ([entry]) => {
+          if (entry) await runEntry(type, entry.data.jobId, entry.signal);
+        });
+      }
+    });
+
+    // Before the server closes: chunks in flight commit, the entries of unfinished jobs go back to the queue.
+    app.addHook('preClose', async () => {
+      clearInterval(sweeper);
+      for (const controller of running.values()) controller.abort(new Interrupted('the service is stopping'));
+      await boss.stop({ graceful: true, timeout: app.config.shutdownTimeoutMs });
+    });
+
+    app.decorate('queue', {
+      register: (type, run) => void runs.set(type, run),
+      enqueueReady,
+      abort: (jobId) => running.get(jobId)?.abort(new Interrupted('the job was cancelled')),
+      parents,
+      get running() {
+        return running.size;
+      },
+    } satisfies JobQueue);
+  },
+  { name: 'job-queue', dependencies: ['database'] },
+);

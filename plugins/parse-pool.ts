@@ -1,0 +1,43 @@
+// The worker threads that parse and validate, and the bound on chunks in flight in this process, which is what bounds
+// its memory: a chunk holds its slot from being cut until it is committed.
+import fp from 'fastify-plugin';
+import { Piscina } from 'piscina';
+import { Slots } from '../src/slots.ts';
+import type { ParsedChunk, ParseRequest } from '../workers/messages.ts';
+
+export interface ParsePool {
+  /** Parses a chunk in a thread; the request's buffers are transferred and gone afterwards. */
+  parse(request: ParseRequest, signal?: AbortSignal): Promise<ParsedChunk>;
+  readonly chunkSlots: Slots;
+  /** For metrics and health. */
+  readonly piscina: Piscina;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    parsePool: ParsePool;
+  }
+}
+
+export default fp(
+  async (app) => {
+    const { workers, connections } = app.config.import;
+    const piscina = new Piscina<ParseRequest, ParsedChunk>({
+      filename: new URL('../workers/parse-chunk.ts', import.meta.url).href,
+      minThreads: workers,
+      maxThreads: workers,
+      maxQueue: 1000,
+      // Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that.
+      resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 },
+    });
+    piscina.on('error', (error) => app.log.error({ err: error }, 'A parse thread failed'));
+    app.addHook('onClose', async () => await piscina.close());
+    app.decorate('parsePool', {
+      piscina,
+      chunkSlots: new Slots(workers + connections + 2),
+      parse: async (request, signal) =>
+        await piscina.run(request, { signal, transferList: [request.bytes, request.table.buffer] }),
+    } satisfies ParsePool);
+  },
+  { name: 'parse-pool' },
+);

@@ -1,0 +1,60 @@
+// The whole service on one page: every plugin, in the order in which they build on one another.
+import Fastify, { type FastifyInstance } from 'fastify';
+import auth from '../plugins/auth.ts';
+import backPressure from '../plugins/back-pressure.ts';
+import cors from '../plugins/cors.ts';
+import database from '../plugins/database.ts';
+import exports from '../plugins/exports.ts';
+import health from '../plugins/health.ts';
+import idempotency from '../plugins/idempotency.ts';
+import importErrors from '../plugins/import-errors.ts';
+import importJobs from '../plugins/import-jobs.ts';
+import imports from '../plugins/imports.ts';
+import jobQueue from '../plugins/job-queue.ts';
+import metrics from '../plugins/metrics.ts';
+import parsePool from '../plugins/parse-pool.ts';
+import problemDetails from '../plugins/problem-details.ts';
+import seed from '../plugins/seed.ts';
+import storage from '../plugins/storage.ts';
+import streamPool from '../plugins/stream-pool.ts';
+import telemetry from '../plugins/telemetry.ts';
+import type { Config } from './config.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    config: Config;
+  }
+}
+
+/** A service that is ready to listen; close() gives back all it opened. @throws whatever kept a plugin from starting. */
+export async function buildApp(config: Config): Promise<FastifyInstance> {
+  const app = Fastify({ logger: { level: config.log.level } });
+  app.decorate('config', config);
+
+  // What a request meets first.
+  await app.register(problemDetails);
+  await app.register(cors);
+  await app.register(auth);
+
+  // What jobs and routes stand on.
+  await app.register(storage);
+  await app.register(database);
+  await app.register(streamPool);
+  await app.register(parsePool);
+  await app.register(jobQueue);
+  await app.register(telemetry);
+  await app.register(backPressure);
+  await app.register(idempotency);
+
+  // What the service is for.
+  await app.register(importJobs);
+  await app.register(imports);
+  await app.register(importErrors);
+  await app.register(exports);
+
+  await app.register(health);
+  await app.register(metrics);
+  await app.register(seed);
+  await app.ready();
+  return app;
+}

@@ -1,0 +1,64 @@
+// GET /v1/exports is two things in the contract: a streamed export, and the list of export jobs. Which one a query asks
+// for is decided here, and nowhere else.
+import type { Kysely } from 'kysely';
+import type { Static } from 'typebox';
+import { listJobs } from '../../db/jobs.ts';
+import type { Database, JobStatus } from '../../db/tables.ts';
+import { problem } from '../problems.ts';
+import { resources } from '../resources/index.ts';
+import { type ExportSchema, viewExport } from './export-view.ts';
+
+type Query = Readonly<Record<string, unknown>>;
+
+const listParameters: readonly string[] = ['status', 'resource', 'limit', 'after'];
+const statuses: readonly JobStatus[] = ['pending', 'processing', 'completed', 'failed', 'cancelled'];
+const defaultLimit = 50;
+const maxLimit = 1000;
+
+/**
+ * Without a resource it is the list. With one it is an export, except that `after`, or a `status` that jobs have and
+ * the resource has not, can only mean the list: ?resource=users&status=completed.
+ */
+export function asksForJobs(query: Query): boolean {
+  if (!Object.keys(query).every((name) => listParameters.includes(name))) return false;
+  if (query.resource === undefined || query.after !== undefined) return true;
+  const { status } = query;
+  if (!isStatus(status)) return false;
+  const field = resources.get(String(query.resource))?.fields.status;
+  return !(field?.type === 'enum' && field.values.includes(status));
+}
+
+export interface ExportPage {
+  exports: Static<typeof ExportSchema>[];
+  /** The `after` of the page that follows. */
+  next?: number;
+}
+
+/** Newest first. @throws Problem invalid_parameter, unknown_resource. */
+export async function listExports(db: Kysely<Database>, query: Query): Promise<ExportPage & { limit: number }> {
+  const { status, resource } = query;
+  if (status !== undefined && !isStatus(status)) throw invalid('status', `one of: ${statuses.join(', ')}`);
+  if (resource !== undefined && !(typeof resource === 'string' && resources.has(resource))) {
+    throw problem('unknown_resource', `unknown resource, must be one of: ${[...resources.keys()].join(', ')}`);
+  }
+  const limit = wholeNumber('limit', query.limit, maxLimit) ?? defaultLimit;
+  const before = wholeNumber('after', query.after);
+  const jobs = await listJobs(db, { type: 'export', status, resource, limit, before });
+  const next = jobs.length === limit ? jobs.at(-1)?.seq : undefined;
+  return { exports: jobs.map((job) => viewExport(job)), ...(next === undefined ? {} : { next }), limit };
+}
+
+function isStatus(value: unknown): value is JobStatus {
+  return (statuses as readonly unknown[]).includes(value);
+}
+
+function wholeNumber(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (value === undefined) return undefined;
+  const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : 0;
+  if (number >= 1 && number <= max) return number;
+  throw invalid(name, name === 'limit' ? `a whole number from 1 to ${max}` : 'the `next` of an earlier page');
+}
+
+function invalid(name: string, accepted: string): Error {
+  return problem('invalid_parameter', `${name} must be ${accepted}`, { field: name });
+}

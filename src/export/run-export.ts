@@ -1,0 +1,120 @@
+// One attempt of one export job: rows out of the database → (gzip) → a file in storage → the job's end. A file counts
+// only once the job's row names it; an attempt that was cancelled or overtaken removes its own.
+import { pipeline, type Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import type { Kysely } from 'kysely';
+import type { Logger } from 'pino';
+import { endJob, type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
+import { verdictOf } from '../../db/sqlstate.ts';
+import type { Database } from '../../db/tables.ts';
+import { perSecond } from '../figures.ts';
+import type { FileStore, StoredFile } from '../file-store.ts';
+import { Overtaken } from '../import/job-fault.ts';
+import { retryTransient } from '../import/retry.ts';
+import { gzipLevel } from './encode-rows.ts';
+import { explainFailure } from './explain-failure.ts';
+import { readOptions, requestOf } from './export-options.ts';
+import { openRows, type RowSource } from './open-rows.ts';
+import { reportProgress } from './report-progress.ts';
+
+/** What an export job needs of the process. */
+export interface ExportServices {
+  db: Kysely<Database>;
+  source: RowSource;
+  files: FileStore;
+  /** How long a finished file is kept. */
+  ttlMs: number;
+  /** How long to try again while the database is away. */
+  retryForMs: number;
+  log: Logger;
+}
+
+/** Bytes in the file so far. */
+interface Written {
+  bytes: number;
+}
+
+/**
+ * Runs the next attempt of a job. Resolves when the job has ended or is no longer this attempt's.
+ * @throws the signal's reason, or a transient error, when the job has not ended and must be handed on.
+ */
+export async function runExport(services: ExportServices, jobId: string, signal: AbortSignal): Promise<void> {
+  const job = await startAttempt(services.db, 'export', jobId);
+  if (!job) return;
+  const log = services.log.child({ job_id: job.id, resource: job.resource, format: job.format, attempt: job.attempt });
+  const written: Written = { bytes: 0 };
+  const progress = reportProgress(services.db, job, () => written.bytes, log);
+  const held = AbortSignal.any([signal, progress.overtaken]);
+  try {
+    const { file, records } = await retryTransient(async () => await writeFile(services, job, written, held), {
+      forMs: services.retryForMs,
+      signal: held,
+      onRetry: (error, failures) => log.warn({ err: error, failures }, 'Export will be tried again'),
+    });
+    await progress.stop();
+    await complete({ ...services, log }, job, file, records);
+  } catch (error) {
+    if (error instanceof Overtaken) return log.info('Export cancelled or taken over elsewhere');
+    if (signal.aborted || verdictOf(error) === 'transient') throw error;
+    await end({ ...services, log }, job, { status: 'failed', failure: explainFailure(error, log) });
+  } finally {
+    await progress.stop();
+  }
+}
+
+async function writeFile(
+  { source, files }: ExportServices,
+  job: Job,
+  written: Written,
+  signal: AbortSignal,
+): Promise<{ file: StoredFile; records: number }> {
+  written.bytes = 0;
+  const { bytes: rows, countRecords } = await openRows(source, requestOf(job), { signal });
+  // The error of either stream arrives on the one that is read.
+  const bytes = readOptions(job).compression === 'gzip' ? pipeline(rows, createGzip({ level: gzipLevel }), () => {}) : rows;
+  const file = await files.write(measure(bytes, written), { signal });
+  return { file, records: countRecords() };
+}
+
+async function* measure(source: Readable, written: Written): AsyncGenerator<Uint8Array> {
+  for await (const block of source) {
+    written.bytes += block.length;
+    yield block;
+  }
+}
+
+async function complete(services: ExportServices, job: Job, { key, bytes, sha256 }: StoredFile, records: number): Promise<void> {
+  const ended = await end(services, job, {
+    status: 'completed',
+    total_records: records,
+    successful: records,
+    bytes_processed: bytes,
+    bytes_total: bytes,
+    file: key,
+    sha256,
+    expires_at: new Date(Date.now() + services.ttlMs),
+  });
+  // When the statement fails instead, the row may name the file all the same: then it stays.
+  if (!ended) await services.files.remove(key);
+}
+
+async function end({ db, log }: ExportServices, job: Job, outcome: JobEnd): Promise<boolean> {
+  const ended = await endJob(db, job, outcome);
+  if (!ended) {
+    log.info('Export cancelled or taken over elsewhere');
+    return false;
+  }
+  const total = ended.total_records ?? 0;
+  const durationMs = Number(ended.completed_at) - Number(ended.started_at);
+  log.info(
+    {
+      ...(ended.failure ? { failure: ended.failure } : {}),
+      total,
+      bytes: ended.bytes_total,
+      duration_ms: durationMs,
+      rows_per_sec: perSecond(total, durationMs),
+    },
+    ended.status === 'completed' ? 'Export completed' : 'Export failed',
+  );
+  return true;
+}

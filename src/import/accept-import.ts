@@ -1,0 +1,104 @@
+// Makes an import job of a stored upload: checks what was asked, then writes the job and its queue entry in one
+// transaction. Whoever calls it owns the upload until then, and removes it when this throws.
+import { createHash } from 'node:crypto';
+import type { Kysely, Transaction } from 'kysely';
+import { createJob, type Job } from '../../db/jobs.ts';
+import type { Database } from '../../db/tables.ts';
+import type { Config } from '../config.ts';
+import type { StoredFile } from '../file-store.ts';
+import { problem } from '../problems.ts';
+import { formatOfFileName, formats } from '../resources/formats.ts';
+import { resources } from '../resources/index.ts';
+import type { ImportOptions } from './import-options.ts';
+
+/** What the client says of its file; from form fields and query, so all of it is text. */
+export interface ImportRequest {
+  resource: string;
+  fileName: string;
+  format?: string;
+  delimiter?: string;
+}
+
+type CheckedRequest = Pick<ImportOptions, 'fileName' | 'format' | 'gzip' | 'delimiter'> & { resource: string };
+
+const delimiters = new Map<string, ',' | ';' | '\t'>([
+  [',', ','],
+  ['comma', ','],
+  [';', ';'],
+  ['semicolon', ';'],
+  ['\t', '\t'],
+  ['\\t', '\t'],
+  ['tab', '\t'],
+]);
+
+/** @throws Problem unknown_resource. */
+export function checkResource(name: string): string {
+  if (resources.has(name)) return name;
+  throw problem('unknown_resource', `unknown resource '${shorten(name)}', must be one of: ${[...resources.keys()].join(', ')}`);
+}
+
+/** @throws Problem unknown_resource, unsupported_file_type or invalid_option. */
+export function checkImportRequest({ resource, fileName, format, delimiter }: ImportRequest): CheckedRequest {
+  checkResource(resource);
+  const named = formatOfFileName(fileName);
+  const chosen = format === undefined ? named.format : formats.find((one) => one === format.toLowerCase());
+  if (format !== undefined && !chosen) {
+    throw problem('unsupported_file_type', `unsupported format '${shorten(format)}', must be one of: ${formats.join(', ')}`);
+  }
+  if (!chosen) {
+    throw problem(
+      'unsupported_file_type',
+      `cannot tell the format of '${shorten(fileName)}': name it .csv, .ndjson, .jsonl or .json (each also .gz), or send format`,
+    );
+  }
+  const separator = delimiter === undefined ? undefined : delimiters.get(delimiter);
+  if (delimiter !== undefined && !separator) {
+    throw problem('invalid_option', `delimiter must be ',', ';' or 'tab', not '${shorten(delimiter)}'`);
+  }
+  if (separator && chosen !== 'csv') throw problem('invalid_option', `delimiter is for csv files, this one is ${chosen}`);
+  return { resource, fileName: shorten(fileName), format: chosen, gzip: named.gzip, ...(separator ? { delimiter: separator } : {}) };
+}
+
+/** Equal for requests that ask for the same import of the same content. */
+export function fingerprintOf({ resource, format, delimiter }: CheckedRequest, { sha256 }: StoredFile): string {
+  return createHash('sha256').update(JSON.stringify([resource, format, delimiter ?? null, sha256])).digest('hex');
+}
+
+export interface AcceptServices {
+  config: Config;
+  db: Kysely<Database>;
+  enqueueReady(tx: Transaction<Database>): Promise<void>;
+}
+
+/** @param also runs in the same transaction, once the job exists. */
+export async function acceptImport(
+  { config, db, enqueueReady }: AcceptServices,
+  request: CheckedRequest,
+  upload: StoredFile,
+  owner: string | null,
+  also: (tx: Transaction<Database>, job: Job) => Promise<void> = async () => {},
+): Promise<Job> {
+  const { resource, ...asked } = request;
+  const options: ImportOptions = { ...asked, chunkRecords: config.import.chunkRecords, chunkBytes: config.import.chunkBytes };
+  return await db.transaction().execute(async (tx) => {
+    const job = await createJob(tx, {
+      id: crypto.randomUUID(),
+      type: 'import',
+      resource,
+      format: asked.format,
+      options,
+      owner,
+      file: upload.key,
+      sha256: upload.sha256,
+      bytes_total: upload.bytes,
+    });
+    await also(tx, job);
+    await enqueueReady(tx);
+    return job;
+  });
+}
+
+/** Client text is repeated in messages and kept with the job, but not at any length. */
+function shorten(text: string): string {
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}

@@ -1,0 +1,133 @@
+// Writes one parsed chunk in one transaction: checkpoint, references, rows, row errors, counters. The checkpoint makes
+// a repetition a no-op; the counters, written last, make a cancelled or overtaken attempt roll back.
+//
+// Three ways, each only when the one before met a row that the table refuses:
+//   direct   COPY at once, nothing asked before;
+//   probed   keys and references looked up first, what conflicts left out;
+//   halved   what remains is a rule that only the database knows: the rows are loaded in parts under savepoints until
+//            the refused ones stand alone. Bounded: every step loads rows or rejects one.
+import { insertCheckpoint } from '../../db/chunks.ts';
+import type { Sql, TransactionSql } from '../../db/client.ts';
+import type { ConstraintNames } from '../../db/constraint-names.ts';
+import { copyInto } from '../../db/copy.ts';
+import { addProgress, type Job } from '../../db/jobs.ts';
+import { lockReferenced } from '../../db/probes.ts';
+import type { ReferenceCheck } from '../../db/reference-check.ts';
+import { verdictOf } from '../../db/sqlstate.ts';
+import type { ParsedChunk } from '../../workers/messages.ts';
+import { encodeRowErrors, type RowError, rowErrorColumns } from '../../workers/row-error.ts';
+import { type Resource, referencesOf } from '../resources/resource.ts';
+import type { ChunkPlace } from './chunk-pipeline.ts';
+import { selectRows } from './chunk-rows.ts';
+import { Overtaken } from './job-fault.ts';
+import { loadHalved } from './load-halved.ts';
+import { resolveConflicts } from './resolve-conflicts.ts';
+
+/** What the chunks of one attempt have in common. */
+export interface LoadContext {
+  sql: Sql;
+  job: Job;
+  resource: Resource;
+  references: ReferenceCheck['mode'];
+  constraints: ConstraintNames;
+  /** Set by the first conflict of the job: from then on the chunks are probed before they are copied. */
+  probeFirst: boolean;
+}
+
+export interface LoadedChunk {
+  /** Rows that went in; 0 for a chunk that had been committed before. */
+  loaded: number;
+  rejected: number;
+  /** Errors of the whole job so far. */
+  jobErrors: number;
+}
+
+type Way = 'direct' | 'probed' | 'halved';
+
+/**
+ * @param contested the chunk waited for another one that shares a key with it.
+ * @throws Overtaken when the job was cancelled or another attempt runs it; the database's error otherwise.
+ */
+export async function loadChunk(
+  context: LoadContext,
+  chunk: ChunkPlace,
+  parsed: ParsedChunk,
+  contested: boolean,
+): Promise<LoadedChunk> {
+  const first: Way = context.probeFirst || contested || parsed.keysRepeat ? 'probed' : 'direct';
+  for (const way of ['direct', 'probed', 'halved'] as const) {
+    if (way === 'direct' && first !== 'direct') continue;
+    try {
+      return await context.sql.begin(async (tx) => await load(context, tx as TransactionSql, chunk, parsed, way));
+    } catch (error) {
+      if (way === 'halved' || verdictOf(error) !== 'row') throw error;
+      context.probeFirst = true;
+    }
+  }
+  throw new Error('unreachable: the last way returns or throws');
+}
+
+async function load(
+  context: LoadContext,
+  tx: TransactionSql,
+  chunk: ChunkPlace,
+  parsed: ParsedChunk,
+  way: Way,
+): Promise<LoadedChunk> {
+  const { job, resource } = context;
+  const fresh = await insertCheckpoint(tx, {
+    job_id: job.id,
+    chunk: chunk.index,
+    byte_start: chunk.byteStart,
+    byte_end: chunk.byteEnd,
+    first_line: chunk.firstLine,
+    last_line: chunk.lastLine,
+    first_record: chunk.firstRecord,
+    records: chunk.records,
+  });
+  if (!fresh) return { loaded: 0, rejected: 0, jobErrors: 0 };
+
+  const asSet = context.references === 'set';
+  let accepted: Uint8Array | null = null;
+  const errors: RowError[] = [];
+  if (way !== 'direct' || (asSet && !(await lockAllReferenced(tx, resource, parsed)))) {
+    const resolution = await resolveConflicts(tx, resource, parsed, asSet);
+    accepted = resolution.accepted;
+    errors.push(...resolution.errors);
+  }
+  // The references are checked and their rows held: the per-row triggers would find the same (db/reference-check.ts).
+  if (asSet) await tx`SET LOCAL session_replication_role = replica`;
+
+  const columns = Object.keys(resource.fields);
+  if (way === 'halved') {
+    const halved = await loadHalved(context, tx, parsed, accepted ?? new Uint8Array(parsed.rows).fill(1));
+    accepted = halved.accepted;
+    errors.push(...halved.errors);
+  } else {
+    const rows = selectRows(parsed, accepted, 0, parsed.rows);
+    if (rows.length > 0) await copyInto(tx, { table: resource.name, columns }, rows);
+  }
+
+  const reported = errors.length > 0 ? encodeRowErrors(job.id, errors) : null;
+  const errorTexts = [parsed.errors.copy, ...(reported ? [reported.copy] : [])].filter((text) => text.length > 0);
+  if (errorTexts.length > 0) await copyInto(tx, { schema: 'bulk', table: 'row_errors', columns: rowErrorColumns }, ...errorTexts);
+
+  const loaded = accepted ? accepted.reduce((sum, one) => sum + one, 0) : parsed.rows;
+  const rejected = parsed.rejected + parsed.rows - loaded;
+  const jobErrors = await addProgress(tx, job, {
+    successful: loaded,
+    failed: rejected,
+    errors: parsed.errors.count + (reported?.count ?? 0),
+    reachedBytes: chunk.sourceEnd,
+  });
+  if (jobErrors === null) throw new Overtaken();
+  return { loaded, rejected, jobErrors };
+}
+
+async function lockAllReferenced(tx: TransactionSql, resource: Resource, parsed: ParsedChunk): Promise<boolean> {
+  for (const { field, resource: parent } of referencesOf(resource)) {
+    const sent = parsed.references.find((reference) => reference.field === field);
+    if (sent && !(await lockReferenced(tx, parent, new TextDecoder().decode(sent.distinct)))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,50 @@
+// Reads the parts of a multipart request: streams its file to the store while hashing, collects its fields. Nothing is
+// buffered and nothing parsed; whatever goes wrong, the client leaving included, no file remains.
+import type { Readable } from 'node:stream';
+import { FileTooLarge, type FileStore, type StoredFile } from '../file-store.ts';
+import { problem } from '../problems.ts';
+
+export type UploadPart =
+  | { type: 'field'; fieldname: string; value: unknown }
+  | { type: 'file'; fieldname: string; filename: string; file: Readable };
+
+export interface Upload {
+  stored: StoredFile;
+  fileName: string;
+  fields: Map<string, string>;
+}
+
+export interface ReceiveOptions {
+  store: FileStore;
+  maxBytes: number;
+  /** Looks at the fields that came before the file, so that a wrong request is refused before its file is received. */
+  checkFields(fields: ReadonlyMap<string, string>): void;
+}
+
+/**
+ * @param parts with a file size limit above `maxBytes`: past its own limit the parser cuts a file short without an error.
+ * @throws Problem file_required, file_too_large; what checkFields throws; the parser's errors.
+ */
+export async function receiveUpload(parts: AsyncIterable<UploadPart>, { store, maxBytes, checkFields }: ReceiveOptions): Promise<Upload> {
+  const fields = new Map<string, string>();
+  let received: { stored: StoredFile; fileName: string } | null = null;
+  try {
+    for await (const part of parts) {
+      if (part.type === 'field') {
+        fields.set(part.fieldname, String(part.value));
+        continue;
+      }
+      if (part.fieldname !== 'file' || received) {
+        throw problem('file_required', `send exactly one file, in the form field 'file'; there is another in '${part.fieldname.slice(0, 50)}'`);
+      }
+      checkFields(fields);
+      received = { stored: await store.write(part.file, { maxBytes }), fileName: part.filename };
+    }
+    if (!received) throw problem('file_required', "the form has no file: send one in the field 'file', with a file name");
+    return { ...received, fields };
+  } catch (error) {
+    if (received) await store.remove(received.stored.key);
+    if (error instanceof FileTooLarge) throw problem('file_too_large', `the file is larger than ${maxBytes} bytes (MAX_UPLOAD_SIZE)`);
+    throw error;
+  }
+}

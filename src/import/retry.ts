@@ -1,0 +1,31 @@
+// Work that fails for no fault of its own is repeated, with growing pauses, until it succeeds or the time is up.
+import { setTimeout as pause } from 'node:timers/promises';
+import { verdictOf } from '../../db/sqlstate.ts';
+
+const firstPauseMs = 50;
+const longestPauseMs = 5_000;
+
+export interface RetryOptions {
+  /** How long to go on trying after the first failure. */
+  forMs: number;
+  signal: AbortSignal;
+  onRetry?(error: unknown, failures: number): void;
+}
+
+/** @throws the last error when it is not transient or the time is up; the signal's reason when it aborts. */
+export async function retryTransient<T>(work: () => Promise<T>, { forMs, signal, onRetry }: RetryOptions): Promise<T> {
+  let giveUpAt = Number.POSITIVE_INFINITY;
+  for (let failures = 1; ; failures++) {
+    try {
+      return await work();
+    } catch (error) {
+      signal.throwIfAborted();
+      giveUpAt = Math.min(giveUpAt, Date.now() + forMs);
+      if (verdictOf(error) !== 'transient' || Date.now() >= giveUpAt) throw error;
+      onRetry?.(error, failures);
+      // Half of it by chance, so that two jobs that ran into each other do not do so again in step.
+      const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 10));
+      await pause(longest / 2 + (Math.random() * longest) / 2, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+}

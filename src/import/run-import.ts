@@ -1,0 +1,152 @@
+// One attempt of one import, from the stored file to the ended job. What an earlier attempt committed is passed over;
+// what this one does not reach is left to the next.
+import type { Kysely } from 'kysely';
+import type { Logger } from 'pino';
+import { findCheckpoints } from '../../db/chunks.ts';
+import type { Connection, Sql } from '../../db/client.ts';
+import { findConstraintNames } from '../../db/constraint-names.ts';
+import { type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
+import { endEarlierLoaders, openLoaders } from '../../db/loaders.ts';
+import { chooseReferenceCheck } from '../../db/reference-check.ts';
+import { verdictOf } from '../../db/sqlstate.ts';
+import type { Database } from '../../db/tables.ts';
+import type { Chunk, ParsedChunk, ParseRequest } from '../../workers/messages.ts';
+import type { Config } from '../config.ts';
+import { percentage, perSecond } from '../figures.ts';
+import type { FileStore } from '../file-store.ts';
+import { tableShapeOf } from '../resource-table.ts';
+import { resourceNamed } from '../resources/index.ts';
+import type { Slots } from '../slots.ts';
+import { Checkpoints } from './checkpoints.ts';
+import { ChunkPipeline } from './chunk-pipeline.ts';
+import { explainFailure } from './explain-failure.ts';
+import type { ImportOptions } from './import-options.ts';
+import { JobFault, Overtaken } from './job-fault.ts';
+import { type LoadContext, loadChunk } from './load-chunk.ts';
+import { retryTransient } from './retry.ts';
+import { openRecords, type RecordFile } from './split-records.ts';
+
+/** What an import needs of the process. */
+export interface ImportServices {
+  config: Config;
+  connection: Connection;
+  db: Kysely<Database>;
+  uploads: FileStore;
+  /** Parses and validates in a worker thread. */
+  parse(request: ParseRequest): Promise<ParsedChunk>;
+  /** Bounds the chunks in flight of the process. */
+  chunkSlots: Slots;
+  /** Ends the job and queues those that waited for it; undefined: this attempt no longer holds it. */
+  endImport(job: Job, end: JobEnd): Promise<Job | undefined>;
+  log: Logger;
+}
+
+/**
+ * Runs the next attempt of a job. Resolves when the job has ended or is no longer this attempt's.
+ * @throws the signal's reason, or a transient error, when the job has not ended and must be handed on.
+ */
+export async function runImport(services: ImportServices, jobId: string, signal: AbortSignal): Promise<void> {
+  const job = await startAttempt(services.db, 'import', jobId);
+  if (!job) return;
+  const log = services.log.child({ job_id: job.id, resource: job.resource, attempt: job.attempt });
+  const sql = openLoaders(services.connection, job, services.config.import.connections);
+  try {
+    await endEarlierLoaders(services.db, job);
+    const context = await prepareLoading(sql, job, log);
+    const file = await openUpload(services, job, signal);
+    const records = await loadFile({ ...services, log }, context, file, signal);
+    await end({ ...services, log }, job, { status: 'completed', total_records: records, bytes_processed: job.bytes_total ?? 0 }, signal);
+  } catch (error) {
+    if (error instanceof Overtaken) return log.info('Import ended or taken over elsewhere');
+    if (signal.aborted || verdictOf(error) === 'transient') throw error;
+    await end({ ...services, log }, job, { status: 'failed', failure: explainFailure(error, log) }, signal);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
+}
+
+async function prepareLoading(sql: Sql, job: Job, log: Logger): Promise<LoadContext> {
+  const resource = resourceNamed(job.resource);
+  const shape = tableShapeOf(resource);
+  const { mode, reasons } = await chooseReferenceCheck(sql, shape);
+  log.info({ reference_check: mode, ...(reasons.length > 0 ? { because: reasons } : {}) }, 'Import started');
+  const constraints = await findConstraintNames(sql, shape, resource.keys);
+  return { sql, job, resource, references: mode, constraints, probeFirst: false };
+}
+
+/** Reads the beginning of the stored file: its format, a CSV's header. */
+async function openUpload({ config, uploads }: ImportServices, job: Job, signal: AbortSignal): Promise<RecordFile> {
+  if (job.file === null) throw new JobFault('upload_gone', 'the uploaded file is no longer stored');
+  const options = job.options as unknown as ImportOptions;
+  return await openRecords(uploads.read(job.file), {
+    resource: resourceNamed(job.resource),
+    format: options.format,
+    gzip: options.gzip,
+    delimiter: options.delimiter,
+    maxRecords: options.chunkRecords,
+    maxChunkBytes: options.chunkBytes,
+    maxRecordBytes: config.import.maxRecordBytes,
+    maxUnpackedBytes: config.import.maxUnpackedBytes,
+    signal,
+  });
+}
+
+/** Takes every chunk of the file through the pipeline. @returns how many records the file has. */
+async function loadFile(services: ImportServices, context: LoadContext, file: RecordFile, signal: AbortSignal): Promise<number> {
+  const { config, db, chunkSlots, log } = services;
+  const checkpoints = new Checkpoints(await findCheckpoints(db, context.job.id));
+  const request = { jobId: context.job.id, resource: context.resource.name, format: file.format, csv: file.csv };
+  const now = context.job.created_at.toISOString();
+  const pipeline = new ChunkPipeline(
+    {
+      log,
+      parse: async ({ firstRecord, bytes, table }: Chunk) => await services.parse({ ...request, now, firstRecord, bytes, table }),
+      load: async (chunk, parsed, contested) => {
+        const done = await retryTransient(async () => await loadChunk(context, chunk, parsed, contested), {
+          forMs: config.database.retryForMs,
+          signal,
+          onRetry: (error, failures) => log.warn({ err: error, chunk: chunk.index, failures }, 'Chunk will be tried again'),
+        });
+        if (done.jobErrors > config.import.maxRowErrors) {
+          throw new JobFault('too_many_errors', `more than ${config.import.maxRowErrors} row errors (MAX_ROW_ERRORS)`);
+        }
+        return done;
+      },
+    },
+    signal,
+  );
+  let records = 0;
+  try {
+    for await (const chunk of file.chunks) {
+      records += chunk.records;
+      if (checkpoints.cover(chunk)) continue;
+      const release = await chunkSlots.acquire(signal);
+      pipeline.add(chunk, release);
+    }
+    await pipeline.drain();
+  } finally {
+    // A file that cannot be read on, a chunk that failed, a stop: what is being loaded is committed all the same.
+    await pipeline.settle();
+  }
+  return records;
+}
+
+async function end(services: ImportServices, job: Job, outcome: JobEnd, signal: AbortSignal): Promise<void> {
+  const { config, log } = services;
+  const ended = await retryTransient(async () => await services.endImport(job, outcome), { forMs: config.database.retryForMs, signal });
+  if (!ended) return log.info('Import ended or taken over elsewhere');
+  const total = ended.successful + ended.failed;
+  const durationMs = Number(ended.completed_at) - Number(ended.started_at);
+  log.info(
+    {
+      ...(ended.failure ? { failure: ended.failure } : {}),
+      total,
+      successful: ended.successful,
+      failed: ended.failed,
+      error_rate_pct: percentage(ended.failed, total),
+      duration_ms: durationMs,
+      rows_per_sec: perSecond(total, durationMs),
+    },
+    ended.status === 'completed' ? 'Import completed' : 'Import failed',
+  );
+}

@@ -1,0 +1,18 @@
+// The file formats of records.md: their names, media types and endings. Shared by uploads, downloads and worker threads.
+
+export const formats = ['csv', 'ndjson', 'json'] as const;
+export type Format = (typeof formats)[number];
+
+export const mediaTypes: Record<Format, string> = {
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson',
+  json: 'application/json; charset=utf-8',
+};
+
+const formatOfEnding: Record<string, Format> = { csv: 'csv', ndjson: 'ndjson', jsonl: 'ndjson', json: 'json' };
+
+/** What a file's name says of its content; `format` is undefined when the ending is not one of ours. */
+export function formatOfFileName(name: string): { format: Format | undefined; gzip: boolean } {
+  const match = /\.([a-z]+?)(\.gz)?$/i.exec(name);
+  return { format: formatOfEnding[match?.[1]?.toLowerCase() ?? ''], gzip: match?.[2] !== undefined };
+}

@@ -1,0 +1,122 @@
+// What can be said about Dockerfile, .dockerignore and compose.yaml without an engine or a network.
+import { globSync, readFileSync } from 'node:fs';
+import { matchesGlob } from 'node:path';
+import t from 'tap';
+import { parse } from 'yaml';
+
+const root = new URL('../', import.meta.url).pathname;
+const read = (name: string) => readFileSync(`${root}${name}`, 'utf8');
+const dockerfile = read('Dockerfile')
+  .replaceAll(/^#.*\n/gm, '')
+  .replaceAll(/\s*\\\n\s*/g, ' ')
+  .split('\n');
+const compose = parse(read('compose.yaml'));
+const project = JSON.parse(read('package.json'));
+
+/** The arguments of every such instruction. */
+function instructions(name: string): string[] {
+  return dockerfile.filter((line) => line.startsWith(`${name} `)).map((line) => line.slice(name.length + 1).trim());
+}
+
+/** What the stages copy from the checkout. */
+const copied = instructions('COPY')
+  .filter((args) => !args.startsWith('--from='))
+  .flatMap((args) => args.split(/\s+/).slice(0, -1));
+
+/** Every source file that the image holds. */
+const sources = copied
+  .filter((source) => !source.includes('.') && !source.includes('*'))
+  .flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: root }));
+
+/** Names of environment variables that the configuration knows. */
+const known = new Set(read('src/config.ts').match(/\b[A-Z][A-Z0-9_]{2,}\b/g));
+
+/** The names after `${` with their defaults, as compose would fill them in an empty environment. */
+function filledIn(value: string): string {
+  return value.replaceAll(/\$\{\w+:?-([^}]*)\}/g, '$1');
+}
+
+function seconds(text: string): number {
+  return Number(/^(\d+)s$/.exec(text)?.[1]);
+}
+
+t.test('everything the Dockerfile copies is there, and .dockerignore lets it through', async (t) => {
+  const exceptions = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1));
+  t.ok(copied.length > 5);
+  for (const source of copied) {
+    t.ok(globSync(source, { cwd: root }).length > 0, `${source} exists`);
+    t.ok(
+      exceptions.some((pattern) => pattern === source || matchesGlob(source, pattern)),
+      `${source} is not ignored`,
+    );
+  }
+});
+
+t.test('the image holds every module that its modules import', async (t) => {
+  t.ok(sources.includes('src/server.ts'));
+  const packages = new Set(Object.keys(project.dependencies));
+  const missing: string[] = [];
+  for (const source of sources) {
+    for (const [, name = ''] of read(source).matchAll(/^(?:import|export) (?!type )[^;]*?from '([^']+)';/gm)) {
+      if (name.startsWith('node:')) continue;
+      const target = new URL(name, `file:///${source}`).pathname.slice(1);
+      const packageName = /^(@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? '';
+      const present = name.startsWith('.') ? sources.includes(target) : packages.has(packageName);
+      if (!present) missing.push(`${source} imports ${name}`);
+    }
+  }
+  t.same(missing, []);
+});
+
+t.test('it runs as an ordinary user, on the Node version that package.json asks for', async (t) => {
+  t.equal(instructions('USER').at(-1), 'node');
+  for (const from of instructions('FROM')) t.match(from, `node:${/\d+/.exec(project.engines.node)?.[0]}-slim`);
+});
+
+t.test('its commands are in exec form: signals reach the service', async (t) => {
+  t.same(JSON.parse(instructions('CMD').at(-1) ?? ''), ['node', 'src/server.ts']);
+  const check = instructions('HEALTHCHECK').at(-1)?.split('CMD ')[1] ?? '';
+  const [program, flag, script] = JSON.parse(check);
+  t.same([program, flag], ['node', '-e']);
+  t.doesNotThrow(() => new Function(script));
+});
+
+t.test('every variable that the container files set is one of the configuration', async (t) => {
+  const names = instructions('ENV').flatMap((args) => args.match(/\b[A-Z_]+(?==)/g) ?? []);
+  t.ok(names.includes('HOST'));
+  for (const name of [...names, ...Object.keys(compose.services.api.environment)]) {
+    if (name !== 'NODE_ENV') t.ok(known.has(name), name);
+  }
+});
+
+t.test('compose.yaml gives service and database the same credentials', async (t) => {
+  const { api, database } = compose.services;
+  t.equal(api.environment.DB_HOST, 'database');
+  for (const [ours, theirs] of [
+    ['DB_USER', 'POSTGRES_USER'],
+    ['DB_PASSWORD', 'POSTGRES_PASSWORD'],
+    ['DB_NAME', 'POSTGRES_DB'],
+  ] as const) {
+    t.equal(api.environment[ours], database.environment[theirs], ours);
+  }
+});
+
+t.test('compose.yaml waits for a healthy database and publishes both ports on this machine only', async (t) => {
+  const { api, database } = compose.services;
+  t.same(api.depends_on, { database: { condition: 'service_healthy' } });
+  t.match(database.healthcheck.test[1], /^pg_isready /);
+  t.same([...api.ports, ...database.ports].map(filledIn), ['127.0.0.1:8080:8080', '127.0.0.1:5433:5432']);
+});
+
+t.test('compose.yaml keeps what must stay: data of the database, uploads, exports', async (t) => {
+  const { api, database } = compose.services;
+  t.match(database.image, /^postgres:18/);
+  t.same(database.volumes, ['database:/var/lib/postgresql']);
+  t.same(api.volumes, [`data:${instructions('VOLUME')[0]}`]);
+  t.same(Object.keys(compose.volumes).sort(), ['data', 'database']);
+  t.equal(api.read_only, true);
+  t.ok(seconds(api.stop_grace_period) > 30, 'more than SHUTDOWN_TIMEOUT');
+});

@@ -1,0 +1,53 @@
+// A TCP proxy in front of the test server, to lose connections the way networks do: by a reset in mid-conversation.
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import type { Test } from 'tap';
+import type { Connection } from '../../db/client.ts';
+
+export interface CuttableProxy {
+  /** Leads through the proxy. */
+  connection: Connection;
+  /** Resets every connection there is: the client sees ECONNRESET. */
+  cut(): void;
+}
+
+/** @param intercept sees what the client sends; what it returns is answered in the server's place, and that is the end. */
+export async function startProxy(
+  test: Pick<Test, 'after'>,
+  connection: Connection,
+  intercept?: (sent: Buffer) => Buffer | null,
+): Promise<CuttableProxy> {
+  const clients = new Set<Socket>();
+  const server = net.createServer((client) => {
+    const upstream = net.connect(connection.port, connection.host);
+    clients.add(client);
+    client.on('data', (sent: Buffer) => {
+      const answer = intercept?.(sent);
+      if (!answer) return upstream.write(sent);
+      client.end(answer);
+      upstream.destroy();
+    });
+    upstream.on('data', (received) => client.write(received));
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      // A broken connection is what this is for; 'close' follows.
+      one.on('error', () => {});
+      one.on('close', () => {
+        clients.delete(client);
+        other.destroySoon();
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = () => {
+    for (const client of clients) client.resetAndDestroy();
+  };
+  test.after(() => {
+    cut();
+    server.close();
+  });
+  return { connection: { ...connection, port: (server.address() as AddressInfo).port }, cut };
+}

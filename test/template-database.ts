@@ -1,0 +1,36 @@
+// A database with all migrations applied, made once and cloned for every test that wants one of its own.
+import { createHash, randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import type { Connection, Sql } from '../db/client.ts';
+import { migrate } from '../db/migrate.ts';
+
+const migrations = new URL('../db/migrations/', import.meta.url);
+
+/** @param admin may create databases, and is connected to another one. @returns the template's name. */
+export async function templateDatabase(admin: Sql, connection: Connection): Promise<string> {
+  // Named by what made it: a server shared with a run of edited migrations holds one of each.
+  const name = `template_${await fingerprint()}`;
+  if (await exists(admin, name)) return name;
+  const unfinished = `unfinished_${randomUUID().replaceAll('-', '')}`;
+  await admin`CREATE DATABASE ${admin(unfinished)}`;
+  await migrate({ ...connection, database: unfinished });
+  try {
+    await admin`ALTER DATABASE ${admin(unfinished)} RENAME TO ${admin(name)}`;
+  } catch (error) {
+    // Another test file was faster.
+    if ((error as { code?: string }).code !== '42P04') throw error;
+    await admin`DROP DATABASE ${admin(unfinished)} WITH (FORCE)`;
+  }
+  return name;
+}
+
+async function exists(admin: Sql, name: string): Promise<boolean> {
+  return (await admin`SELECT FROM pg_database WHERE datname = ${name}`).length > 0;
+}
+
+async function fingerprint(): Promise<string> {
+  const files = (await readdir(migrations)).sort().map((file) => new URL(file, migrations));
+  const hash = createHash('sha256');
+  for (const file of [new URL('../db/migrate.ts', import.meta.url), ...files]) hash.update(await readFile(file));
+  return hash.digest('hex').slice(0, 16);
+}

@@ -1,0 +1,82 @@
+// The messages between the main thread and the parse workers. Everything large travels as a transferred buffer;
+// no record object crosses the boundary.
+import type { Format } from '../src/resources/formats.ts';
+
+/**
+ * Faults that the splitter finds while looking for a record's end. Such a record is rejected without being decoded.
+ * `tooLong`: more than the record limit (8 MiB), its bytes are not in the chunk (start = end).
+ */
+export const recordFaults = { none: 0, unclosedQuote: 1, afterQuote: 2, tooLong: 3 } as const;
+export type RecordFault = (typeof recordFaults)[keyof typeof recordFaults];
+
+/** Numbers per record in a record table: start and end in the chunk's bytes, physical line in the file, fault. */
+export const recordStride = 4;
+
+/** A run of whole records, as the splitter cuts it out of the (unpacked, BOM-free) file. */
+export interface Chunk {
+  /** Position among the file's chunks, from 0. */
+  index: number;
+  /** Ordinal of the first record in the file, from 1. */
+  firstRecord: number;
+  records: number;
+  /** Physical lines covered, from 1, both inclusive; neighbouring chunks leave no line out. */
+  firstLine: number;
+  lastLine: number;
+  /** Byte range covered in the unpacked file, end exclusive; neighbouring chunks touch. */
+  byteStart: number;
+  byteEnd: number;
+  /** Bytes of the stored file (compressed ones, for a .gz) read when the chunk was complete; for progress only. */
+  sourceEnd: number;
+  /** The records' bytes; record boundaries are in `table`, separators are not part of a record. */
+  bytes: ArrayBuffer;
+  /** `recordStride` numbers per record. */
+  table: Uint32Array<ArrayBuffer>;
+}
+
+/** What a CSV header says: the field each column feeds (null: ignored), and the delimiter. */
+export interface CsvLayout {
+  columns: (string | null)[];
+  delimiter: ',' | ';' | '\t';
+}
+
+export interface ParseRequest {
+  jobId: string;
+  resource: string;
+  format: Format;
+  /** Only for CSV. */
+  csv?: CsvLayout;
+  /** RFC 3339; the value of fields whose default is `now`. */
+  now: string;
+  firstRecord: number;
+  bytes: ArrayBuffer;
+  table: Uint32Array<ArrayBuffer>;
+}
+
+/** The values of one field, one line per row, each ended by a line feed; an empty line is NULL. */
+export interface FieldValues {
+  field: string;
+  lines: Uint8Array<ArrayBuffer>;
+}
+
+export interface ParsedChunk {
+  /** Valid records, in file order, as PostgreSQL COPY text: one line per row, columns in the order of the resource's fields. */
+  copy: Uint8Array<ArrayBuffer>;
+  rows: number;
+  /** `rows + 1` offsets into `copy`. */
+  rowStarts: Uint32Array<ArrayBuffer>;
+  /** Of each row: its record's ordinal in the file (from 1), and its line. Float64: ordinals may pass 2^32. */
+  rowRecords: Float64Array<ArrayBuffer>;
+  rowLines: Float64Array<ArrayBuffer>;
+  /** One per key of the resource, folded for comparison (UUIDs lower case, e-mail ASCII lower case). */
+  keys: FieldValues[];
+  /** 53-bit hashes of all rows' keys (with the field mixed in), ascending; equal neighbours = a key may repeat in the chunk. */
+  keyHashes: Float64Array<ArrayBuffer>;
+  /** Two rows of the chunk may share a key. */
+  keysRepeat: boolean;
+  /** One per reference; `distinct` is a PostgreSQL array literal of the distinct non-null values. */
+  references: (FieldValues & { distinct: Uint8Array<ArrayBuffer> })[];
+  /** Records rejected here. rows + rejected = records of the chunk. */
+  rejected: number;
+  /** Their errors, as COPY text for the row-errors table (columns: see db/row-errors.ts). */
+  errors: { copy: Uint8Array<ArrayBuffer>; count: number };
+}
