@@ -28,7 +28,10 @@ export interface LineRange {
  * The lines of a file that no committed chunk covers. Elements of a JSON array may share a line: there the line on
  * which a chunk ends may go on with records that were not looked at, and is named again.
  */
-export async function findUnprocessedLines(db: Kysely<Database>, job: { id: string; format: string }): Promise<LineRange[]> {
+export async function findUnprocessedLines(
+  db: Kysely<Database>,
+  job: { id: string; format: string },
+): Promise<LineRange[]> {
   const shared = job.format === 'json' ? 0 : 1;
   const ranges: LineRange[] = [];
   let next = 1;

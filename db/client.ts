@@ -33,7 +33,10 @@ export interface PoolOptions {
 /** PostgreSQL's int8; counts, bytes and ordinals here stay far below 2^53. */
 const bigintAsNumber = { to: 20, from: [20], serialize: String, parse: Number };
 
-export function openPool(connection: Connection, { max, name, idleTimeoutSeconds, lockTimeoutMs = 0 }: PoolOptions): Sql {
+export function openPool(
+  connection: Connection,
+  { max, name, idleTimeoutSeconds, lockTimeoutMs = 0 }: PoolOptions,
+): Sql {
   const { host, port, user, password, database, ssl, schema } = connection;
   return postgres({
     host,

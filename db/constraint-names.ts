@@ -8,7 +8,11 @@ export interface ConstraintNames {
 }
 
 /** @param keys the resource's key fields, in the order of `shape.uniques`. */
-export async function findConstraintNames(sql: Sql, shape: TableShape, keys: readonly string[]): Promise<ConstraintNames> {
+export async function findConstraintNames(
+  sql: Sql,
+  shape: TableShape,
+  keys: readonly string[],
+): Promise<ConstraintNames> {
   const indexes = await sql<{ name: string; expression: string }[]>`
     SELECT relname AS name, pg_get_indexdef(indexrelid, 1, true) AS expression
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
@@ -25,6 +29,8 @@ export async function findConstraintNames(sql: Sql, shape: TableShape, keys: rea
         return key === undefined ? [] : [[name, key]];
       }),
     ),
-    references: new Map(foreignKeys.filter(({ column }) => declared.has(column)).map(({ name, column }) => [name, column])),
+    references: new Map(
+      foreignKeys.filter(({ column }) => declared.has(column)).map(({ name, column }) => [name, column]),
+    ),
   };
 }

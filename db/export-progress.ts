@@ -4,7 +4,11 @@ import type { Job } from './jobs.ts';
 import type { Database } from './tables.ts';
 
 /** @returns false when the job was cancelled or another attempt has begun. */
-export async function setExportProgress(db: Kysely<Database>, job: Pick<Job, 'id' | 'attempt'>, bytes: number): Promise<boolean> {
+export async function setExportProgress(
+  db: Kysely<Database>,
+  job: Pick<Job, 'id' | 'attempt'>,
+  bytes: number,
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('bulk.jobs')
     .set({ bytes_processed: bytes })

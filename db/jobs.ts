@@ -97,7 +97,11 @@ export interface Progress {
  * The last statement of a chunk's transaction: counts it, provided that the attempt still holds the job.
  * @returns the job's errors so far; null when it was cancelled or another attempt has begun: roll back.
  */
-export async function addProgress(tx: TransactionSql, job: Pick<Job, 'id' | 'attempt'>, done: Progress): Promise<number | null> {
+export async function addProgress(
+  tx: TransactionSql,
+  job: Pick<Job, 'id' | 'attempt'>,
+  done: Progress,
+): Promise<number | null> {
   const [row] = await tx<{ error_count: number }[]>`
     UPDATE bulk.jobs SET successful = successful + ${done.successful}::int8, failed = failed + ${done.failed}::int8,
       error_count = error_count + ${done.errors}::int8,

@@ -31,7 +31,9 @@ export async function migrate(connection: Connection, to: string | 'latest' | 'n
     await createSchema(db, connection.schema);
     const migrator = new Migrator({ db, provider, migrationTableSchema: 'bulk' });
     const { error, results = [] } =
-      to === 'latest' ? await migrator.migrateToLatest() : await migrator.migrateTo(to === 'nothing' ? NO_MIGRATIONS : to);
+      to === 'latest'
+        ? await migrator.migrateToLatest()
+        : await migrator.migrateTo(to === 'nothing' ? NO_MIGRATIONS : to);
     if (error) throw error;
     return results.map((result) => result.migrationName);
   } finally {

@@ -12,7 +12,10 @@ export interface ProbedSet {
 }
 
 /** The values of the set that are in the table. */
-export async function findExisting(tx: TransactionSql, { table, expression, type, literal }: ProbedSet): Promise<Set<string>> {
+export async function findExisting(
+  tx: TransactionSql,
+  { table, expression, type, literal }: ProbedSet,
+): Promise<Set<string>> {
   const rows = await tx<{ value: string }[]>`
     SELECT ${tx.unsafe(expression)}::text AS value FROM ${tx(table)}
     WHERE ${tx.unsafe(expression)} = ANY (${literal}::text::${tx.unsafe(type)}[])`;
@@ -20,7 +23,12 @@ export async function findExisting(tx: TransactionSql, { table, expression, type
 }
 
 /** As findExisting, for the referenced rows' ids; `lock` keeps the rows from being deleted until the transaction ends. */
-export async function findReferenced(tx: TransactionSql, table: string, literal: string, lock: boolean): Promise<Set<string>> {
+export async function findReferenced(
+  tx: TransactionSql,
+  table: string,
+  literal: string,
+  lock: boolean,
+): Promise<Set<string>> {
   const rows = await tx<{ value: string }[]>`
     SELECT id::text AS value FROM ${tx(table)} WHERE id = ANY (${literal}::text::uuid[]) ${lock ? tx`FOR KEY SHARE` : tx``}`;
   return new Set(rows.map((row) => row.value));

@@ -19,7 +19,10 @@ export async function lockQueueing(tx: Transaction<Database>): Promise<void> {
 }
 
 /** Unfinished jobs that wait for nothing and have no live queue entry. */
-export async function findUnqueued(tx: Transaction<Database>, parents: Parents): Promise<{ id: string; type: JobType }[]> {
+export async function findUnqueued(
+  tx: Transaction<Database>,
+  parents: Parents,
+): Promise<{ id: string; type: JobType }[]> {
   const { rows } = await sql<{ id: string; type: JobType }>`
     SELECT job.id, job.type FROM bulk.jobs job
     WHERE job.status IN ('pending', 'processing')

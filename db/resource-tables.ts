@@ -66,7 +66,8 @@ async function compareColumns(client: Sql, oid: number, shape: TableShape): Prom
     }
   }
   for (const column of byName.values()) {
-    if (column.required) differences.push(`column ${shape.table}.${column.name} is NOT NULL without a default, and unknown`);
+    if (column.required)
+      differences.push(`column ${shape.table}.${column.name} is NOT NULL without a default, and unknown`);
   }
   return differences;
 }
@@ -77,7 +78,10 @@ async function compareUniques(client: Sql, oid: number, shape: TableShape): Prom
     WHERE indrelid = ${oid} AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
   return shape.uniques
     .filter((expression, i) => !found.some((index) => index.expression === expression && (i > 0 || index.primary)))
-    .map((expression) => `${shape.table} has no ${expression === shape.uniques[0] ? 'primary key' : 'unique index'} on ${expression}`);
+    .map(
+      (expression) =>
+        `${shape.table} has no ${expression === shape.uniques[0] ? 'primary key' : 'unique index'} on ${expression}`,
+    );
 }
 
 async function compareReferences(client: Sql, oid: number, shape: TableShape): Promise<string[]> {

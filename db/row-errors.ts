@@ -35,7 +35,8 @@ export type ReportRange = Omit<ErrorPage, 'limit'> & Partial<Pick<ErrorPage, 'li
 export type ReportFormat = 'json' | 'csv' | 'ndjson';
 
 /** Cells that a spreadsheet would run as a formula are made text by an apostrophe (OWASP, CSV injection). */
-const cell = (column: string) => `CASE WHEN ${column} ~ '^[=+@\\-\\t\\r\\n]' THEN '''' || ${column} ELSE ${column} END AS ${column}`;
+const cell = (column: string) =>
+  `CASE WHEN ${column} ~ '^[=+@\\-\\t\\r\\n]' THEN '''' || ${column} ELSE ${column} END AS ${column}`;
 
 const json = `json_strip_nulls(json_build_object('line', line, 'record', record, 'field', field, 'code', code, 'message', message, 'value', value))`;
 /** No byte of JSON text is one of these: its lines pass through COPY as they are. */
@@ -45,9 +46,14 @@ const verbatim = `(FORMAT csv, QUOTE e'\\x01', DELIMITER e'\\x02')`;
  * A COPY statement for all of a job's errors. `json`: one object a line, each after a comma, the first one included.
  * @param jobId a UUID that came from the database.
  */
-export function copyRowErrors(jobId: string, format: ReportFormat, { throughRecord, after, limit }: ReportRange): string {
+export function copyRowErrors(
+  jobId: string,
+  format: ReportFormat,
+  { throughRecord, after, limit }: ReportRange,
+): string {
   const rows = `FROM bulk.row_errors WHERE job_id = '${jobId}' AND record <= ${throughRecord}
     ${after ? `AND (record, n) > (${after.record}, ${after.n})` : ''} ORDER BY record, n ${limit === undefined ? '' : `LIMIT ${limit}`}`;
-  if (format === 'csv') return `COPY (SELECT line, ${['field', 'message', 'value'].map(cell)} ${rows}) TO STDOUT (FORMAT csv, HEADER)`;
+  if (format === 'csv')
+    return `COPY (SELECT line, ${['field', 'message', 'value'].map(cell)} ${rows}) TO STDOUT (FORMAT csv, HEADER)`;
   return `COPY (SELECT ${format === 'json' ? `',' || ` : ''}${json} ${rows}) TO STDOUT ${verbatim}`;
 }

@@ -14,8 +14,11 @@ export async function checkServer(connection: Connection): Promise<Connection> {
       SELECT current_setting('server_version_num')::int AS version,
         coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS tls`;
     const major = Math.floor((row?.version ?? 0) / 10_000);
-    if (major < oldestVersion) throw new Error(`PostgreSQL ${major} is too old: version ${oldestVersion} or newer is needed`);
-    return connection.ssl === 'prefer' ? { ...connection, ssl: row?.tls ? { rejectUnauthorized: false } : false } : connection;
+    if (major < oldestVersion)
+      throw new Error(`PostgreSQL ${major} is too old: version ${oldestVersion} or newer is needed`);
+    return connection.ssl === 'prefer'
+      ? { ...connection, ssl: row?.tls ? { rejectUnauthorized: false } : false }
+      : connection;
   } finally {
     await sql.end();
   }

@@ -5,7 +5,7 @@ import fp from 'fastify-plugin';
 import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { cancelJob, findJob, type Job } from '../db/jobs.ts';
-import { connectionBudget } from "../src/connection-budget.ts";
+import { connectionBudget } from '../src/connection-budget.ts';
 import { acceptExport, fingerprintOf, parseJobRequest } from '../src/export/accept-export.ts';
 import { fileNameOf, readOptions } from '../src/export/export-options.ts';
 import { ExportSchema, hasFile, viewExport } from '../src/export/export-view.ts';
@@ -51,7 +51,11 @@ export default fp(
       try {
         const { ttl, database } = config;
         const log = app.log as Logger;
-        await runExport({ db, source: streams, files, ttlMs: ttl.exportMs, retryForMs: database.retryForMs, log }, jobId, signal);
+        await runExport(
+          { db, source: streams, files, ttlMs: ttl.exportMs, retryForMs: database.retryForMs, log },
+          jobId,
+          signal,
+        );
       } finally {
         release();
       }
@@ -74,7 +78,12 @@ export default fp(
           }
           await app.assertRoomForJob();
           const services = { db, enqueueReady: queue.enqueueReady };
-          const job = await acceptExport(services, asked, request.owner, async (tx, { id }) => await claim.complete(tx, fingerprint, id));
+          const job = await acceptExport(
+            services,
+            asked,
+            request.owner,
+            async (tx, { id }) => await claim.complete(tx, fingerprint, id),
+          );
           request.log.info({ job_id: job.id, resource: job.resource, format: job.format }, 'Export accepted');
           reply.code(202).header('location', `/v1/exports/${job.id}`);
           return { job_id: job.id, status: job.status, resource: job.resource, format: job.format };
@@ -90,10 +99,14 @@ export default fp(
       async ({ params }) => viewExport(await requireJob(db, 'export', params.job_id)),
     );
 
-    app.get('/v1/exports/:job_id/download', { config: { scope: 'read' }, schema: { params: JobParams } }, async (request, reply) => {
-      const job = await requireJob(db, 'export', request.params.job_id);
-      return await sendFile(files, job, request, reply);
-    });
+    app.get(
+      '/v1/exports/:job_id/download',
+      { config: { scope: 'read' }, schema: { params: JobParams } },
+      async (request, reply) => {
+        const job = await requireJob(db, 'export', request.params.job_id);
+        return await sendFile(files, job, request, reply);
+      },
+    );
 
     app.post(
       '/v1/exports/:job_id/cancel',
@@ -108,7 +121,10 @@ export default fp(
       },
     );
   },
-  { name: 'export-jobs', dependencies: ['auth', 'back-pressure', 'database', 'idempotency', 'job-queue', 'storage', 'stream-pool'] },
+  {
+    name: 'export-jobs',
+    dependencies: ['auth', 'back-pressure', 'database', 'idempotency', 'job-queue', 'storage', 'stream-pool'],
+  },
 );
 
 async function sendFile(files: FileStore, job: Job, request: FastifyRequest, reply: FastifyReply) {

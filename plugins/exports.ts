@@ -35,7 +35,8 @@ export default fp<ExportsOptions>(
       const query = request.query as Readonly<Record<string, unknown>>;
       if (asksForJobs(query)) {
         const { limit, ...page } = await listExports(app.db, query);
-        if (page.next !== undefined) reply.header('link', nextLink('/v1/exports', { ...query, limit, after: page.next }));
+        if (page.next !== undefined)
+          reply.header('link', nextLink('/v1/exports', { ...query, limit, after: page.next }));
         return page;
       }
       const asked = parseSelection(resources, splitQuery(query));
@@ -65,7 +66,10 @@ export default fp<ExportsOptions>(
         for (const name of ['content-type', 'content-disposition', 'cache-control']) reply.removeHeader(name);
         if (error instanceof ConnectionsBusy) {
           reply.header('retry-after', '5');
-          throw problem('too_busy', 'all connections for exports are in use; try again, or ask for an export job (POST /v1/exports)');
+          throw problem(
+            'too_busy',
+            'all connections for exports are in use; try again, or ask for an export job (POST /v1/exports)',
+          );
         }
         throw error;
       }

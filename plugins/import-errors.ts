@@ -13,7 +13,9 @@ const ErrorsQuery = Type.Object(
   {
     format: Type.Enum(['json', 'csv', 'ndjson'], { default: 'json' }),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-    after: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,6}$', description: 'The `next` of the page before.' })),
+    after: Type.Optional(
+      Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,6}$', description: 'The `next` of the page before.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -25,7 +27,10 @@ export default fp(
 
     app.get(
       '/v1/imports/:job_id/errors',
-      { config: { scope: 'read' }, schema: { params: Type.Object({ job_id: Type.String() }), querystring: ErrorsQuery } },
+      {
+        config: { scope: 'read' },
+        schema: { params: Type.Object({ job_id: Type.String() }), querystring: ErrorsQuery },
+      },
       async ({ params, query: { format, limit, after } }, reply) => {
         const job = await requireJob(db, 'import', params.job_id);
         const range = { throughRecord: await listableThrough(db, job), after: readCursor(after) };
@@ -34,7 +39,12 @@ export default fp(
           const last = errors.length === limit ? errors.at(-1) : undefined;
           const next = last && `${last.record}.${last.n}`;
           if (next) reply.header('link', nextLink(`/v1/imports/${job.id}/errors`, { limit, after: next }));
-          return { job_id: job.id, error_count: job.error_count, errors: errors.map(viewRowError), ...(next ? { next } : {}) };
+          return {
+            job_id: job.id,
+            error_count: job.error_count,
+            errors: errors.map(viewRowError),
+            ...(next ? { next } : {}),
+          };
         }
         const report = await openReport(app.streamPool, job, format, { ...range, limit });
         if (format !== 'json') reply.header('content-disposition', `attachment; filename="errors_${job.id}.${format}"`);

@@ -13,7 +13,13 @@ import {
   fingerprintOf,
   type ImportRequest,
 } from '../src/import/accept-import.ts';
-import { ImportSchema, ImportSummarySchema, JobStatusSchema, summariseImport, viewImport } from '../src/import/import-view.ts';
+import {
+  ImportSchema,
+  ImportSummarySchema,
+  JobStatusSchema,
+  summariseImport,
+  viewImport,
+} from '../src/import/import-view.ts';
 import { receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
 import { nextLink } from '../src/page-link.ts';
 import { problem } from '../src/problems.ts';
@@ -82,10 +88,21 @@ export default fp(
             reply.header('idempotency-replayed', 'true').header('location', `/v1/imports/${earlier.id}`);
             return await viewImport(db, earlier, queue.parents);
           }
-          job = await acceptImport(accept, asked, upload.stored, request.owner, async (tx, { id }) => await claim.complete(tx, fingerprint, id));
+          job = await acceptImport(
+            accept,
+            asked,
+            upload.stored,
+            request.owner,
+            async (tx, { id }) => await claim.complete(tx, fingerprint, id),
+          );
           request.log.info({ job_id: job.id, resource: job.resource, bytes: upload.stored.bytes }, 'Import accepted');
           reply.code(202).header('location', `/v1/imports/${job.id}`);
-          return { job_id: job.id, status: job.status, resource: job.resource, message: `import of ${asked.fileName} accepted` };
+          return {
+            job_id: job.id,
+            status: job.status,
+            resource: job.resource,
+            message: `import of ${asked.fileName} accepted`,
+          };
         } finally {
           if (upload && !job) await storage.uploads.remove(upload.stored.key);
           await claim.release();
@@ -143,7 +160,11 @@ function readOptions(given: Iterable<[string, unknown]>): Options {
   const options: Options = {};
   for (const [name, value] of given) {
     const known = optionNames.find((option) => option === name);
-    if (!known) throw problem('unknown_option', `unknown option '${name.slice(0, 50)}', must be one of: file, ${optionNames.join(', ')}`);
+    if (!known)
+      throw problem(
+        'unknown_option',
+        `unknown option '${name.slice(0, 50)}', must be one of: file, ${optionNames.join(', ')}`,
+      );
     if (typeof value !== 'string') throw problem('invalid_option', `${known} must be given once`);
     if (value !== '') options[known] = value;
   }
@@ -158,7 +179,11 @@ async function receive(request: FastifyRequest, store: FileStore, maxBytes: numb
     if (resource !== undefined) checkResource(resource);
   };
   try {
-    return await receiveUpload(request.parts({ limits }) as AsyncIterable<UploadPart>, { store, maxBytes, checkFields });
+    return await receiveUpload(request.parts({ limits }) as AsyncIterable<UploadPart>, {
+      store,
+      maxBytes,
+      checkFields,
+    });
   } catch (error) {
     // What the client still sends is read and dropped, or it would never get to see the answer.
     request.raw.unpipe();

@@ -1,8 +1,9 @@
 // Job scheduling by pg-boss. A job and its queue entry are made in one transaction; an import that refers to records
 // of earlier unfinished imports gets its entry when the last of these ends. Whatever slips (a deleted entry, a process
 // that died between two steps) is found by a sweep: every unfinished job that waits for nothing has a live entry.
-import type { Transaction } from 'kysely';
+
 import fp from 'fastify-plugin';
+import type { Transaction } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
 import type { JobType } from '../db/jobs.ts';
 import { findUnqueued, lockQueueing, type Parents } from '../db/queue-entries.ts';

@@ -1,8 +1,17 @@
 // API_KEYS: `name:scopes:secret`, several of them separated by commas or white space, for example
 // `backoffice:read+write:5f2c…,prometheus:read:91ab…`. Secrets are hashed here and not kept.
 import { createHash } from 'node:crypto';
-import type { ApiKey } from './config.ts';
 import type { Parsed } from './environment.ts';
+
+export type Scope = 'read' | 'write';
+
+export interface ApiKey {
+  /** Owner of the jobs that are made with the key; logged, unlike the secret. */
+  name: string;
+  /** SHA-256 of the secret. */
+  hash: Buffer;
+  scopes: readonly Scope[];
+}
 
 const secretMinLength = 16;
 const form = 'keys of the form name:read:secret, name:write:secret or name:read+write:secret, separated by commas';

@@ -8,7 +8,8 @@ import { type Environment, fault, readEnvironment, type Values } from './environ
 import { StartFailure } from './start-failure.ts';
 import { variables } from './variables.ts';
 
-@@TYPES@@
+/** Durations are in milliseconds, sizes in bytes. */
+export type Config = ReturnType<typeof assemble>;
 
 /** A longer record is rejected (records.md). */
 const maxRecordBytes = 8 * 2 ** 20;
@@ -60,27 +61,44 @@ function assemble(values: Values<typeof variables>): Config {
 
 /** null: nothing says where a database is, so the embedded one is meant. */
 function databaseConnection(values: Values<typeof variables>): Connection | null {
-  const { DATABASE_URL, DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME, DB_SSLMODE, DB_SSLROOTCERT, DB_SCHEMA } = values;
-  if (!DATABASE_URL && ![DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME, DB_SSLMODE].some((value) => value !== undefined)) {
+  const { DATABASE_URL, DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME, DB_SSLMODE, DB_SSLROOTCERT, DB_SCHEMA } =
+    values;
+  if (
+    !DATABASE_URL &&
+    ![DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME, DB_SSLMODE].some((value) => value !== undefined)
+  ) {
     return null;
   }
   const user = DB_USER ?? 'postgres';
-  const parts = { host: DB_HOST ?? 'localhost', port: DB_PORT ?? 5432, user, password: DB_PASSWORD ?? '', database: DB_NAME ?? user };
+  const parts = {
+    host: DB_HOST ?? 'localhost',
+    port: DB_PORT ?? 5432,
+    user,
+    password: DB_PASSWORD ?? '',
+    database: DB_NAME ?? user,
+  };
   const address: Address = DATABASE_URL ?? parts;
   const { host, port, user: role, password, database } = address;
-  const tls = { ...address, tlsMode: address.tlsMode ?? DB_SSLMODE, rootCertificate: address.rootCertificate ?? DB_SSLROOTCERT };
+  const tls = {
+    ...address,
+    tlsMode: address.tlsMode ?? DB_SSLMODE,
+    rootCertificate: address.rootCertificate ?? DB_SSLROOTCERT,
+  };
   try {
     return { host, port, user: role, password, database, ssl: tlsOptions(tls), schema: DB_SCHEMA };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new StartFailure(fault('DB_SSLROOTCERT', tls.rootCertificate ?? '', `cannot be read (${code})`), { cause: error });
+    throw new StartFailure(fault('DB_SSLROOTCERT', tls.rootCertificate ?? '', `cannot be read (${code})`), {
+      cause: error,
+    });
   }
 }
 
 function accessConflicts({ HOST, API_KEYS, AUTH }: Values<typeof variables>): string[] {
   if (AUTH === 'none') return API_KEYS ? [fault('AUTH', AUTH, 'contradicts API_KEYS: set one of them')] : [];
   if (API_KEYS || isLoopback(HOST)) return [];
-  const takes = 'takes only a loopback address (127.0.0.1, ::1, localhost) while there are no API_KEYS; AUTH=none lifts this';
+  const takes =
+    'takes only a loopback address (127.0.0.1, ::1, localhost) while there are no API_KEYS; AUTH=none lifts this';
   return [fault('HOST', HOST, takes)];
 }
 

@@ -17,9 +17,14 @@ export function connectionBudget({ database, import: { connections }, jobs }: Co
   const api = Math.max(2, Math.floor(database.maxConnections / 5));
   const queue = 3;
   const exports = Math.max(2, Math.floor(database.maxConnections / 5));
-  const importJobs = Math.min(jobs.concurrency, Math.floor((database.maxConnections - api - queue - exports) / connections));
+  const importJobs = Math.min(
+    jobs.concurrency,
+    Math.floor((database.maxConnections - api - queue - exports) / connections),
+  );
   if (importJobs < 1) {
-    throw new RangeError(`DB_MAX_OPEN_CONNS=${database.maxConnections} leaves no room for an import of ${connections} connections`);
+    throw new RangeError(
+      `DB_MAX_OPEN_CONNS=${database.maxConnections} leaves no room for an import of ${connections} connections`,
+    );
   }
   return { api, queue, exports, importJobs };
 }

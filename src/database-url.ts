@@ -25,7 +25,11 @@ export function parseDatabaseUrl(value: string): Parsed<Address> {
   const url = URL.parse(value);
   if (!url || !/^postgres(ql)?:$/.test(url.protocol)) return { ok: false, takes };
   const host = url.searchParams.get('host') ?? decode(url.hostname).replace(/^\[(.*)\]$/, '$1');
-  const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(decode) as [string, string, string];
+  const [user, password, database] = [url.username, url.password, url.pathname.slice(1)].map(decode) as [
+    string,
+    string,
+    string,
+  ];
   if (!host || !user) return { ok: false, takes: `${takes}; its ${host ? 'user' : 'host'} is missing` };
   const tlsMode = url.searchParams.get('sslmode') ?? undefined;
   if (tlsMode !== undefined && !tlsModes.some((mode) => mode === tlsMode)) {
@@ -37,7 +41,15 @@ export function parseDatabaseUrl(value: string): Parsed<Address> {
   const port = Number(url.port || 5432);
   return {
     ok: true,
-    value: { host, port, user, password, database: database || user, tlsMode: tlsMode as TlsMode | undefined, rootCertificate },
+    value: {
+      host,
+      port,
+      user,
+      password,
+      database: database || user,
+      tlsMode: tlsMode as TlsMode | undefined,
+      rootCertificate,
+    },
   };
 }
 

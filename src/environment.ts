@@ -26,7 +26,10 @@ export type Values<V extends Variables> = {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** An empty value counts as absent: `${NAME:-}` in a compose file gives one. */
-export function readEnvironment<V extends Variables>(variables: V, env: Environment): { values: Values<V>; faults: string[] } {
+export function readEnvironment<V extends Variables>(
+  variables: V,
+  env: Environment,
+): { values: Values<V>; faults: string[] } {
   const values: Record<string, unknown> = {};
   const faults: string[] = [];
   for (const [name, variable] of Object.entries(variables)) {
@@ -44,7 +47,9 @@ export function readEnvironment<V extends Variables>(variables: V, env: Environm
 /** @param value null: not to be shown. */
 export function fault(name: string, value: string | null, what: string): string {
   // A control character would forge a second line.
-  return value === null ? `${name} (value not shown) ${what}` : `${name}=${JSON.stringify(value.slice(0, 200))} ${what}`;
+  return value === null
+    ? `${name} (value not shown) ${what}`
+    : `${name}=${JSON.stringify(value.slice(0, 200))} ${what}`;
 }
 
 const accept = <T>(value: T): Parsed<T> => ({ ok: true, value });
@@ -69,7 +74,16 @@ export const integer = (least: number, most: number) => {
   };
 };
 
-const byteUnits: Record<string, number> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 };
+const byteUnits: Record<string, number> = {
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+};
 
 /** Bytes: `524288000`, `500MB` (powers of 1000), `500MiB` (powers of 1024). */
 export const bytes = (least: number, most = Number.MAX_SAFE_INTEGER) => {
@@ -90,11 +104,17 @@ export const duration = (leastMs: number, mostMs = 3650 * 86_400_000) => {
     const [, digits, unit = ''] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(value) ?? [];
     const ms = Number(digits) * (durationUnits[unit] ?? Number.NaN);
     if (ms >= leastMs && ms <= mostMs) return accept(ms);
-    return { ok: false, takes: `a duration from ${inWords(leastMs)} to ${inWords(mostMs)}, such as 500ms, 30s, 15m, 24h or 30d` };
+    return {
+      ok: false,
+      takes: `a duration from ${inWords(leastMs)} to ${inWords(mostMs)}, such as 500ms, 30s, 15m, 24h or 30d`,
+    };
   };
 };
 
 function inWords(ms: number): string {
-  const [unit, length] = Object.entries(durationUnits).findLast(([, length]) => ms >= length && ms % length === 0) ?? ['ms', 1];
+  const [unit, length] = Object.entries(durationUnits).findLast(([, length]) => ms >= length && ms % length === 0) ?? [
+    'ms',
+    1,
+  ];
   return `${ms / length}${unit}`;
 }

@@ -49,7 +49,10 @@ export class FileStore {
    * Streams `source` to a new file while hashing it. On any failure, abort included, nothing remains.
    * @throws FileTooLarge past `maxBytes`; the source's error; the file system's (ENOSPC …).
    */
-  async write(source: AsyncIterable<Uint8Array>, options: { maxBytes?: number; signal?: AbortSignal } = {}): Promise<StoredFile> {
+  async write(
+    source: AsyncIterable<Uint8Array>,
+    options: { maxBytes?: number; signal?: AbortSignal } = {},
+  ): Promise<StoredFile> {
     const { maxBytes = Number.POSITIVE_INFINITY, signal } = options;
     const key = randomUUID();
     const part = this.path(key) + partSuffix;

@@ -8,15 +8,30 @@ const cores = availableParallelism();
 const day = 86_400_000;
 
 export const variables = {
-  HOST: { group: 'Server', default: '127.0.0.1', description: 'address to listen on', parse: text(/^[\w.:%-]+$/, 'an address or host name') },
-  PORT: { group: 'Server', default: '8080', description: 'port to listen on; 0 picks a free one and logs it', parse: integer(0, 65_535) },
+  HOST: {
+    group: 'Server',
+    default: '127.0.0.1',
+    description: 'address to listen on',
+    parse: text(/^[\w.:%-]+$/, 'an address or host name'),
+  },
+  PORT: {
+    group: 'Server',
+    default: '8080',
+    description: 'port to listen on; 0 picks a free one and logs it',
+    parse: integer(0, 65_535),
+  },
   LOG_LEVEL: {
     group: 'Server',
     default: 'info',
     description: 'least severe level that is logged',
     parse: choice('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
   },
-  LOG_FORMAT: { group: 'Server', default: 'json', description: 'json for machines, pretty for people', parse: choice('json', 'pretty') },
+  LOG_FORMAT: {
+    group: 'Server',
+    default: 'json',
+    description: 'json for machines, pretty for people',
+    parse: choice('json', 'pretty'),
+  },
   SHUTDOWN_TIMEOUT: {
     group: 'Server',
     default: '30s',
@@ -29,7 +44,8 @@ export const variables = {
     group: 'Access',
     default: null,
     secret: true,
-    description: 'keys as name:scopes:secret, separated by commas; scopes are read, write or read+write; secrets have 16 characters or more',
+    description:
+      'keys as name:scopes:secret, separated by commas; scopes are read, write or read+write; secrets have 16 characters or more',
     parse: parseApiKeys,
   },
   AUTH: {
@@ -54,11 +70,35 @@ export const variables = {
     description: 'PostgreSQL 15 or newer: postgres://user:password@host:5432/database?sslmode=…',
     parse: parseDatabaseUrl,
   },
-  DB_HOST: { group: 'Database', default: null, defaultText: 'localhost, once another DB_ variable of an address is set', description: 'its host, or the folder of its socket; instead of DATABASE_URL', parse: text() },
-  DB_PORT: { group: 'Database', default: null, defaultText: '5432', description: 'its port', parse: integer(1, 65_535) },
-  DB_USER: { group: 'Database', default: null, defaultText: 'postgres', description: 'role to connect as', parse: text() },
+  DB_HOST: {
+    group: 'Database',
+    default: null,
+    defaultText: 'localhost, once another DB_ variable of an address is set',
+    description: 'its host, or the folder of its socket; instead of DATABASE_URL',
+    parse: text(),
+  },
+  DB_PORT: {
+    group: 'Database',
+    default: null,
+    defaultText: '5432',
+    description: 'its port',
+    parse: integer(1, 65_535),
+  },
+  DB_USER: {
+    group: 'Database',
+    default: null,
+    defaultText: 'postgres',
+    description: 'role to connect as',
+    parse: text(),
+  },
   DB_PASSWORD: { group: 'Database', default: null, secret: true, description: 'password of that role', parse: text() },
-  DB_NAME: { group: 'Database', default: null, defaultText: 'as DB_USER', description: 'database to connect to', parse: text() },
+  DB_NAME: {
+    group: 'Database',
+    default: null,
+    defaultText: 'as DB_USER',
+    description: 'database to connect to',
+    parse: text(),
+  },
   DB_SSLMODE: {
     group: 'Database',
     default: null,
@@ -66,21 +106,66 @@ export const variables = {
     description: 'TLS to the database, as in libpq',
     parse: choice(...tlsModes),
   },
-  DB_SSLROOTCERT: { group: 'Database', default: null, description: 'file of the certificates that verify-ca and verify-full trust', parse: text() },
+  DB_SSLROOTCERT: {
+    group: 'Database',
+    default: null,
+    description: 'file of the certificates that verify-ca and verify-full trust',
+    parse: text(),
+  },
   DB_SCHEMA: {
     group: 'Database',
     default: 'public',
     description: "schema of the resources' tables",
-    parse: text(/^(?!(bulk|pgboss|information_schema)$|pg_)[^\0]{1,63}$/, 'the name of a schema other than bulk, pgboss and those of PostgreSQL'),
+    parse: text(
+      /^(?!(bulk|pgboss|information_schema)$|pg_)[^\0]{1,63}$/,
+      'the name of a schema other than bulk, pgboss and those of PostgreSQL',
+    ),
   },
-  DB_MAX_OPEN_CONNS: { group: 'Database', default: '25', description: 'connections of the process, all pools together', parse: integer(1, 10_000) },
-  DB_MAX_IDLE_CONNS: { group: 'Database', default: '5', description: 'of these, kept open while unused', parse: integer(0, 10_000) },
-  DB_RETRY_FOR: { group: 'Database', default: '24h', description: 'how long jobs wait for a database that is away', parse: duration(1000) },
+  DB_MAX_OPEN_CONNS: {
+    group: 'Database',
+    default: '25',
+    description: 'connections of the process, all pools together',
+    parse: integer(1, 10_000),
+  },
+  DB_MAX_IDLE_CONNS: {
+    group: 'Database',
+    default: '5',
+    description: 'of these, kept open while unused',
+    parse: integer(0, 10_000),
+  },
+  DB_RETRY_FOR: {
+    group: 'Database',
+    default: '24h',
+    description: 'how long jobs wait for a database that is away',
+    parse: duration(1000),
+  },
 
-  DATA_DIR: { group: 'Files', default: './data', description: 'folder of the embedded database, uploads and exports', parse: text() },
-  UPLOAD_DIR: { group: 'Files', default: null, defaultText: '$DATA_DIR/uploads', description: 'folder of uploaded files', parse: text() },
-  EXPORT_DIR: { group: 'Files', default: null, defaultText: '$DATA_DIR/exports', description: 'folder of exported files', parse: text() },
-  EXPORT_TTL: { group: 'Files', default: '24h', description: 'how long an exported file can be downloaded', parse: duration(1000) },
+  DATA_DIR: {
+    group: 'Files',
+    default: './data',
+    description: 'folder of the embedded database, uploads and exports',
+    parse: text(),
+  },
+  UPLOAD_DIR: {
+    group: 'Files',
+    default: null,
+    defaultText: '$DATA_DIR/uploads',
+    description: 'folder of uploaded files',
+    parse: text(),
+  },
+  EXPORT_DIR: {
+    group: 'Files',
+    default: null,
+    defaultText: '$DATA_DIR/exports',
+    description: 'folder of exported files',
+    parse: text(),
+  },
+  EXPORT_TTL: {
+    group: 'Files',
+    default: '24h',
+    description: 'how long an exported file can be downloaded',
+    parse: duration(1000),
+  },
   SEED: {
     group: 'Files',
     default: 'auto',
@@ -89,10 +174,31 @@ export const variables = {
   },
 
   MAX_UPLOAD_SIZE: { group: 'Imports', default: '524288000', description: 'size of an uploaded file', parse: bytes(1) },
-  MAX_UNPACKED_SIZE: { group: 'Imports', default: null, defaultText: '10 × MAX_UPLOAD_SIZE', description: 'size of a gzipped file once unpacked', parse: bytes(1) },
-  MAX_ROW_ERRORS: { group: 'Imports', default: '5000000', description: 'row errors past which a job fails', parse: integer(0, 1e12) },
-  IMPORT_BATCH_SIZE: { group: 'Imports', default: '15000', description: 'records per transaction', parse: integer(1, 1_000_000) },
-  IMPORT_BATCH_BYTES: { group: 'Imports', default: '2MiB', description: 'bytes per transaction, whichever is reached first', parse: bytes(1024, 256 * 2 ** 20) },
+  MAX_UNPACKED_SIZE: {
+    group: 'Imports',
+    default: null,
+    defaultText: '10 × MAX_UPLOAD_SIZE',
+    description: 'size of a gzipped file once unpacked',
+    parse: bytes(1),
+  },
+  MAX_ROW_ERRORS: {
+    group: 'Imports',
+    default: '5000000',
+    description: 'row errors past which a job fails',
+    parse: integer(0, 1e12),
+  },
+  IMPORT_BATCH_SIZE: {
+    group: 'Imports',
+    default: '15000',
+    description: 'records per transaction',
+    parse: integer(1, 1_000_000),
+  },
+  IMPORT_BATCH_BYTES: {
+    group: 'Imports',
+    default: '2MiB',
+    description: 'bytes per transaction, whichever is reached first',
+    parse: bytes(1024, 256 * 2 ** 20),
+  },
   IMPORT_WORKERS: {
     group: 'Imports',
     default: String(Math.min(4, cores)),
@@ -108,13 +214,30 @@ export const variables = {
     parse: integer(1, 64),
   },
 
-  JOB_CONCURRENCY: { group: 'Jobs', default: '2', description: 'jobs of each kind that run at once', parse: integer(1, 100) },
-  MAX_UNFINISHED_JOBS: { group: 'Jobs', default: '100', description: 'running and waiting jobs of each kind; more are answered with 429', parse: integer(1, 1_000_000) },
-  IDEMPOTENCY_TTL: { group: 'Jobs', default: '24h', description: 'how long an Idempotency-Key is remembered', parse: duration(1000) },
+  JOB_CONCURRENCY: {
+    group: 'Jobs',
+    default: '2',
+    description: 'jobs of each kind that run at once',
+    parse: integer(1, 100),
+  },
+  MAX_UNFINISHED_JOBS: {
+    group: 'Jobs',
+    default: '100',
+    description: 'running and waiting jobs of each kind; more are answered with 429',
+    parse: integer(1, 1_000_000),
+  },
+  IDEMPOTENCY_TTL: {
+    group: 'Jobs',
+    default: '24h',
+    description: 'how long an Idempotency-Key is remembered',
+    parse: duration(1000),
+  },
 } as const satisfies Variables;
 
 function parseOrigins(value: string): Parsed<string[]> {
   const origins = value.split(/[\s,]+/).filter((origin) => origin !== '');
   const wrong = origins.some((origin) => origin !== '*' && URL.parse(origin)?.origin !== origin);
-  return wrong ? { ok: false, takes: '* or origins such as https://example.com, without a path' } : { ok: true, value: origins };
+  return wrong
+    ? { ok: false, takes: '* or origins such as https://example.com, without a path' }
+    : { ok: true, value: origins };
 }

@@ -19,19 +19,31 @@ export function parseJobRequest(body: unknown): JobRequest {
   const received = new Map(Object.entries(asObject(body ?? {}, 'the body', 'invalid_option')));
   for (const name of received.keys()) {
     if (bodyProperties.includes(name)) continue;
-    throw problem('unknown_option', `unknown property '${name.slice(0, 100)}', must be one of: ${bodyProperties.join(', ')}`);
+    throw problem(
+      'unknown_option',
+      `unknown property '${name.slice(0, 100)}', must be one of: ${bodyProperties.join(', ')}`,
+    );
   }
   const filters = Object.entries(asObject(received.get('filters') ?? {}, 'filters', 'invalid_filter'));
   const compression = received.get('compression') ?? null;
   const request = parseSelection(resources, { ...Object.fromEntries(received), filters });
-  if (compression !== null && compression !== 'gzip') throw problem('invalid_option', "compression must be 'gzip', or be left out");
+  if (compression !== null && compression !== 'gzip')
+    throw problem('invalid_option', "compression must be 'gzip', or be left out");
   return { ...request, compression };
 }
 
 /** Equal for requests that ask for the same export. */
 export function fingerprintOf({ resource, format, selection, compression }: JobRequest): string {
   const { fields, filters, sort, limit } = selection;
-  const asked = [resource.name, format, fields, filters.map(({ field, operator, values }) => [field, operator, values]), sort, limit, compression];
+  const asked = [
+    resource.name,
+    format,
+    fields,
+    filters.map(({ field, operator, values }) => [field, operator, values]),
+    sort,
+    limit,
+    compression,
+  ];
   return createHash('sha256').update(JSON.stringify(asked)).digest('hex');
 }
 
@@ -49,7 +61,14 @@ export async function acceptExport(
 ): Promise<Job> {
   const options: ExportOptions = { selection, compression };
   return await db.transaction().execute(async (tx) => {
-    const job = await createJob(tx, { id: crypto.randomUUID(), type: 'export', resource: resource.name, format, options: options as never, owner });
+    const job = await createJob(tx, {
+      id: crypto.randomUUID(),
+      type: 'export',
+      resource: resource.name,
+      format,
+      options: options as never,
+      owner,
+    });
     await also(tx, job);
     await enqueueReady(tx);
     return job;

@@ -15,7 +15,13 @@ const sqlTypes: Record<Field['type'], string> = {
   'text[]': 'text[]',
 };
 
-const comparisons: Record<Exclude<Filter['operator'], 'in'>, string> = { eq: '=', gte: '>=', gt: '>', lte: '<=', lt: '<' };
+const comparisons: Record<Exclude<Filter['operator'], 'in'>, string> = {
+  eq: '=',
+  gte: '>=',
+  gt: '>',
+  lte: '<=',
+  lt: '<',
+};
 
 /**
  * @param columns how a field appears in the output; the column itself when left out.

@@ -32,7 +32,8 @@ export function acceptedValues(field: Field): string {
 
 /** @returns the value as PostgreSQL shall read it, or null when the field cannot hold it. Not for arrays. */
 export function checkValue(field: Exclude<Field, { type: 'text[]' }>, value: unknown): string | null {
-  if (field.type === 'boolean') return value === true || value === 'true' ? 'true' : value === false || value === 'false' ? 'false' : null;
+  if (field.type === 'boolean')
+    return value === true || value === 'true' ? 'true' : value === false || value === 'false' ? 'false' : null;
   if (typeof value !== 'string' || !isStorable(value)) return null;
   switch (field.type) {
     case 'uuid':

@@ -14,7 +14,8 @@ export const gzipLevel = 1;
 
 /** The COPY statement that produces the rows of an export in a format. */
 export function encodeRows(resource: Resource, selection: Selection, format: Format): string {
-  if (format === 'csv') return `COPY (${buildQuery(resource, selection, csvColumn)}) TO STDOUT (FORMAT csv, HEADER true)`;
+  if (format === 'csv')
+    return `COPY (${buildQuery(resource, selection, csvColumn)}) TO STDOUT (FORMAT csv, HEADER true)`;
   // The alias has a blank in it, so no field can be called the same and be taken instead of the row.
   const record = 'row_to_json("a row")';
   const rows = `FROM (${buildQuery(resource, selection)}) "a row"`;

@@ -6,9 +6,13 @@ import type { JobFailure } from '../../db/tables.ts';
 export function explainFailure(error: unknown, log: Logger): JobFailure {
   log.error({ err: error }, 'Export stopped by an unforeseen error');
   const state = sqlstateOf(error);
-  if (state === 'ENOSPC' || state === 'EDQUOT') return { code: 'storage_full', detail: 'no space is left where exports are stored' };
+  if (state === 'ENOSPC' || state === 'EDQUOT')
+    return { code: 'storage_full', detail: 'no space is left where exports are stored' };
   if (/^[0-9A-Z]{5}$/.test(state)) {
-    return { code: 'database_error', detail: `the database refused the export (SQLSTATE ${state}); the service's log says more` };
+    return {
+      code: 'database_error',
+      detail: `the database refused the export (SQLSTATE ${state}); the service's log says more`,
+    };
   }
   return { code: 'internal_error', detail: "the export stopped on an internal error; the service's log says more" };
 }

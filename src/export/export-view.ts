@@ -53,6 +53,9 @@ export function viewExport(job: Job, now = new Date()): Static<typeof ExportSche
 }
 
 /** Whether the job's file can be had: complete, not expired, not swept. */
-export function hasFile(job: Pick<Job, 'status' | 'file' | 'expires_at'>, now = new Date()): job is Job & { file: string; sha256: string } {
+export function hasFile(
+  job: Pick<Job, 'status' | 'file' | 'expires_at'>,
+  now = new Date(),
+): job is Job & { file: string; sha256: string } {
   return job.status === 'completed' && job.file !== null && (job.expires_at === null || job.expires_at > now);
 }

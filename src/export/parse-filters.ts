@@ -18,7 +18,8 @@ export function parseFilters(resource: Resource, entries: Iterable<readonly [str
     const { field, operator } = splitName(resource, name);
     if (operator === undefined && isPlainObject(value)) {
       const conditions = Object.entries(value);
-      if (conditions.length === 0) throw invalid(field, `${field} has no condition; give one of: ${operators.join(', ')}`);
+      if (conditions.length === 0)
+        throw invalid(field, `${field} has no condition; give one of: ${operators.join(', ')}`);
       for (const [key, operand] of conditions) filters.push(parseFilter(resource, field, key, operand));
     } else {
       filters.push(parseFilter(resource, field, operator ?? 'eq', value));
@@ -50,7 +51,10 @@ function splitName(resource: Resource, name: string): { field: string; operator:
 function parseFilter(resource: Resource, name: string, operator: string, value: unknown): Filter {
   const field = fieldOf(resource, name);
   if (!isOperator(operator)) {
-    throw invalid(name, `${name}[${operator.slice(0, 100)}] is not a condition; the operators are: ${operators.join(', ')}`);
+    throw invalid(
+      name,
+      `${name}[${operator.slice(0, 100)}] is not a condition; the operators are: ${operators.join(', ')}`,
+    );
   }
   if (operator === 'in') return { field: name, operator, values: parseList(name, field, value) };
   if (operator !== 'eq' && !ordered.includes(field.type)) {
@@ -59,7 +63,8 @@ function parseFilter(resource: Resource, name: string, operator: string, value: 
   if (value === null && operator === 'eq' && 'default' in field && field.default === null) {
     return { field: name, operator, values: null };
   }
-  if (field.type === 'text[]') return { field: name, operator, values: checkElements(value) ?? refuse(name, field, value) };
+  if (field.type === 'text[]')
+    return { field: name, operator, values: checkElements(value) ?? refuse(name, field, value) };
   return { field: name, operator, values: [checkValue(field, value) ?? refuse(name, field, value)] };
 }
 

@@ -13,7 +13,11 @@ const whole: DownloadPart = { status: 'whole' };
  * @param etag the file's strong validator, quoted. A range applies only when `If-Range` is absent or equal to it; a date
  *   in `If-Range` never matches, since no Last-Modified is sent.
  */
-export function parseRange(headers: { range?: string; 'if-range'?: string | string[] }, etag: string, bytes: number): DownloadPart {
+export function parseRange(
+  headers: { range?: string; 'if-range'?: string | string[] },
+  etag: string,
+  bytes: number,
+): DownloadPart {
   const { range, 'if-range': ifRange } = headers;
   if (range === undefined || (ifRange !== undefined && ifRange !== etag)) return whole;
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(range);

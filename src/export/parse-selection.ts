@@ -32,7 +32,10 @@ const parameters = ['resource', 'format', 'fields', 'sort', 'limit'] as const;
 export function splitQuery(query: Readonly<Record<string, unknown>>): ReceivedRequest {
   for (const [name, value] of Object.entries(query)) {
     if (!Array.isArray(value)) continue;
-    throw problem(isParameter(name) ? 'invalid_parameter' : 'invalid_filter', `${name.slice(0, 100)} is given more than once`);
+    throw problem(
+      isParameter(name) ? 'invalid_parameter' : 'invalid_filter',
+      `${name.slice(0, 100)} is given more than once`,
+    );
   }
   const received: ReceivedRequest = { filters: Object.entries(query).filter(([name]) => !isParameter(name)) };
   for (const name of parameters) if (Object.hasOwn(query, name)) received[name] = query[name];
@@ -86,7 +89,8 @@ function parseFields(resource: Resource, received: unknown): string[] {
 
 function parseSort(resource: Resource, received: unknown): Selection['sort'] {
   if (received === undefined || received === null) return undefined;
-  if (typeof received !== 'string' || received === '') throw invalid('sort', 'sort must be the name of a field, after a - for descending');
+  if (typeof received !== 'string' || received === '')
+    throw invalid('sort', 'sort must be the name of a field, after a - for descending');
   const descending = received.startsWith('-');
   const field = descending ? received.slice(1) : received;
   fieldOf(resource, field);

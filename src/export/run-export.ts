@@ -71,7 +71,8 @@ async function writeFile(
   written.bytes = 0;
   const { bytes: rows, countRecords } = await openRows(source, requestOf(job), { signal });
   // The error of either stream arrives on the one that is read.
-  const bytes = readOptions(job).compression === 'gzip' ? pipeline(rows, createGzip({ level: gzipLevel }), () => {}) : rows;
+  const bytes =
+    readOptions(job).compression === 'gzip' ? pipeline(rows, createGzip({ level: gzipLevel }), () => {}) : rows;
   const file = await files.write(measure(bytes, written), { signal });
   return { file, records: countRecords() };
 }
@@ -83,7 +84,12 @@ async function* measure(source: Readable, written: Written): AsyncGenerator<Uint
   }
 }
 
-async function complete(services: ExportServices, job: Job, { key, bytes, sha256 }: StoredFile, records: number): Promise<void> {
+async function complete(
+  services: ExportServices,
+  job: Job,
+  { key, bytes, sha256 }: StoredFile,
+  records: number,
+): Promise<void> {
   const ended = await end(services, job, {
     status: 'completed',
     total_records: records,

@@ -34,7 +34,10 @@ const delimiters = new Map<string, ',' | ';' | '\t'>([
 /** @throws Problem unknown_resource. */
 export function checkResource(name: string): string {
   if (resources.has(name)) return name;
-  throw problem('unknown_resource', `unknown resource '${shorten(name)}', must be one of: ${[...resources.keys()].join(', ')}`);
+  throw problem(
+    'unknown_resource',
+    `unknown resource '${shorten(name)}', must be one of: ${[...resources.keys()].join(', ')}`,
+  );
 }
 
 /** @throws Problem unknown_resource, unsupported_file_type or invalid_option. */
@@ -43,7 +46,10 @@ export function checkImportRequest({ resource, fileName, format, delimiter }: Im
   const named = formatOfFileName(fileName);
   const chosen = format === undefined ? named.format : formats.find((one) => one === format.toLowerCase());
   if (format !== undefined && !chosen) {
-    throw problem('unsupported_file_type', `unsupported format '${shorten(format)}', must be one of: ${formats.join(', ')}`);
+    throw problem(
+      'unsupported_file_type',
+      `unsupported format '${shorten(format)}', must be one of: ${formats.join(', ')}`,
+    );
   }
   if (!chosen) {
     throw problem(
@@ -55,13 +61,22 @@ export function checkImportRequest({ resource, fileName, format, delimiter }: Im
   if (delimiter !== undefined && !separator) {
     throw problem('invalid_option', `delimiter must be ',', ';' or 'tab', not '${shorten(delimiter)}'`);
   }
-  if (separator && chosen !== 'csv') throw problem('invalid_option', `delimiter is for csv files, this one is ${chosen}`);
-  return { resource, fileName: shorten(fileName), format: chosen, gzip: named.gzip, ...(separator ? { delimiter: separator } : {}) };
+  if (separator && chosen !== 'csv')
+    throw problem('invalid_option', `delimiter is for csv files, this one is ${chosen}`);
+  return {
+    resource,
+    fileName: shorten(fileName),
+    format: chosen,
+    gzip: named.gzip,
+    ...(separator ? { delimiter: separator } : {}),
+  };
 }
 
 /** Equal for requests that ask for the same import of the same content. */
 export function fingerprintOf({ resource, format, delimiter }: CheckedRequest, { sha256 }: StoredFile): string {
-  return createHash('sha256').update(JSON.stringify([resource, format, delimiter ?? null, sha256])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([resource, format, delimiter ?? null, sha256]))
+    .digest('hex');
 }
 
 export interface AcceptServices {
@@ -79,7 +94,11 @@ export async function acceptImport(
   also: (tx: Transaction<Database>, job: Job) => Promise<void> = async () => {},
 ): Promise<Job> {
   const { resource, ...asked } = request;
-  const options: ImportOptions = { ...asked, chunkRecords: config.import.chunkRecords, chunkBytes: config.import.chunkBytes };
+  const options: ImportOptions = {
+    ...asked,
+    chunkRecords: config.import.chunkRecords,
+    chunkBytes: config.import.chunkBytes,
+  };
   return await db.transaction().execute(async (tx) => {
     const job = await createJob(tx, {
       id: crypto.randomUUID(),

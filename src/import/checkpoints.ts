@@ -19,7 +19,10 @@ export class Checkpoints {
     const checkpoint = this.#committed.get(index);
     if (!checkpoint) return false;
     if (checkpoint.byte_start !== byteStart || checkpoint.byte_end !== byteEnd) {
-      throw new JobFault('checkpoint_mismatch', `chunk ${index} was committed with other bytes: the file is cut differently now`);
+      throw new JobFault(
+        'checkpoint_mismatch',
+        `chunk ${index} was committed with other bytes: the file is cut differently now`,
+      );
     }
     return true;
   }

@@ -11,7 +11,9 @@ const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t:
 
 /** The text of one column of one row; null for NULL. Undoes the escapes of COPY's text format. */
 export function readColumn(resource: Resource, chunk: ParsedChunk, row: number, field: string): string | null {
-  const line = new TextDecoder().decode(chunk.copy.subarray(chunk.rowStarts[row], (chunk.rowStarts[row + 1] as number) - 1));
+  const line = new TextDecoder().decode(
+    chunk.copy.subarray(chunk.rowStarts[row], (chunk.rowStarts[row + 1] as number) - 1),
+  );
   const text = line.split('\t')[Object.keys(resource.fields).indexOf(field)] ?? '\\N';
   return text === '\\N' ? null : text.replace(/\\(.)/gs, (_, char: string) => escapes[char] ?? char);
 }

@@ -14,7 +14,10 @@ export function explainFailure(error: unknown, log: Logger): JobFailure {
   const state = sqlstateOf(error);
   if (state === 'ENOENT') return { code: 'upload_gone', detail: 'the uploaded file is no longer stored' };
   if (/^[0-9A-Z]{5}$/.test(state)) {
-    return { code: 'database_error', detail: `the database refused the import (SQLSTATE ${state}); the service's log says more` };
+    return {
+      code: 'database_error',
+      detail: `the database refused the import (SQLSTATE ${state}); the service's log says more`,
+    };
   }
   return { code: 'internal_error', detail: "the import stopped on an internal error; the service's log says more" };
 }

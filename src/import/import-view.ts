@@ -15,7 +15,10 @@ const OptionalTime = Type.Union([Type.String({ format: 'date-time' }), Type.Null
 export const JobStatusSchema = Type.Enum(['pending', 'processing', 'completed', 'failed', 'cancelled']);
 
 export const RowErrorSchema = Type.Object({
-  line: Type.Integer({ minimum: 1, description: 'Physical line where the record starts; the header of a CSV is line 1.' }),
+  line: Type.Integer({
+    minimum: 1,
+    description: 'Physical line where the record starts; the header of a CSV is line 1.',
+  }),
   record: Type.Integer({ minimum: 1, description: 'Ordinal of the record in the file.' }),
   field: Type.Optional(Type.String()),
   code: Type.String(),
@@ -51,7 +54,12 @@ export const ImportSummarySchema = Type.Object({
 export const ImportSchema = Type.Interface([ImportSummarySchema], {
   waiting_for: Type.Optional(Type.Array(Type.String({ format: 'uuid' }))),
   unprocessed: Type.Optional(
-    Type.Array(Type.Object({ from_line: Count, to_line: Type.Union([Count, Type.Null()], { description: 'null: to the end of the file.' }) })),
+    Type.Array(
+      Type.Object({
+        from_line: Count,
+        to_line: Type.Union([Count, Type.Null()], { description: 'null: to the end of the file.' }),
+      }),
+    ),
   ),
   errors: Type.Array(RowErrorSchema, { description: `The first ${listedErrors}, by line.` }),
 });
@@ -103,10 +111,17 @@ export function summariseImport(job: Job): Static<typeof ImportSummarySchema> {
   };
 }
 
-export async function viewImport(db: Kysely<Database>, job: Job, parents: Parents): Promise<Static<typeof ImportSchema>> {
+export async function viewImport(
+  db: Kysely<Database>,
+  job: Job,
+  parents: Parents,
+): Promise<Static<typeof ImportSchema>> {
   const awaited = job.status === 'pending' ? await findAwaited(db, job, parents) : [];
   const endedEarly = job.status === 'failed' || job.status === 'cancelled';
-  const errors = await listRowErrors(db, job.id, { throughRecord: await listableThrough(db, job), limit: listedErrors });
+  const errors = await listRowErrors(db, job.id, {
+    throughRecord: await listableThrough(db, job),
+    limit: listedErrors,
+  });
   return {
     ...summariseImport(job),
     ...(awaited.length > 0 ? { waiting_for: awaited } : {}),

@@ -110,7 +110,8 @@ async function load(
 
   const reported = errors.length > 0 ? encodeRowErrors(job.id, errors) : null;
   const errorTexts = [parsed.errors.copy, ...(reported ? [reported.copy] : [])].filter((text) => text.length > 0);
-  if (errorTexts.length > 0) await copyInto(tx, { schema: 'bulk', table: 'row_errors', columns: rowErrorColumns }, ...errorTexts);
+  if (errorTexts.length > 0)
+    await copyInto(tx, { schema: 'bulk', table: 'row_errors', columns: rowErrorColumns }, ...errorTexts);
 
   const loaded = accepted ? accepted.reduce((sum, one) => sum + one, 0) : parsed.rows;
   const rejected = parsed.rejected + parsed.rows - loaded;

@@ -78,14 +78,25 @@ function lineOf({ where }: Refusal, table: string): number | null {
   return Number.isSafeInteger(line) && line > 0 ? line : null;
 }
 
-function explain({ resource, constraints }: Pick<LoadContext, 'resource' | 'constraints'>, chunk: ParsedChunk, row: number, refusal: Refusal): RowError {
+function explain(
+  { resource, constraints }: Pick<LoadContext, 'resource' | 'constraints'>,
+  chunk: ParsedChunk,
+  row: number,
+  refusal: Refusal,
+): RowError {
   const place = placeOf(chunk, row);
   const name = refusal.constraint_name ?? '';
   const key = refusal.code === '23505' ? constraints.keys.get(name) : undefined;
   if (key) return duplicateError(place, key, readColumn(resource, chunk, row, key));
   const reference = refusal.code === '23503' ? constraints.references.get(name) : undefined;
   const parent = referencesOf(resource).find(({ field }) => field === reference);
-  if (parent) return referenceError(place, parent.field, resourceNamed(parent.resource).singular, readColumn(resource, chunk, row, parent.field));
+  if (parent)
+    return referenceError(
+      place,
+      parent.field,
+      resourceNamed(parent.resource).singular,
+      readColumn(resource, chunk, row, parent.field),
+    );
   const column = refusal.column_name ?? /, column (\S+):/.exec(refusal.where ?? '')?.[1] ?? null;
   return constraintError(place, column, name || refusal.message);
 }

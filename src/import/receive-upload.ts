@@ -1,7 +1,7 @@
 // Reads the parts of a multipart request: streams its file to the store while hashing, collects its fields. Nothing is
 // buffered and nothing parsed; whatever goes wrong, the client leaving included, no file remains.
 import type { Readable } from 'node:stream';
-import { FileTooLarge, type FileStore, type StoredFile } from '../file-store.ts';
+import { type FileStore, FileTooLarge, type StoredFile } from '../file-store.ts';
 import { problem } from '../problems.ts';
 
 export type UploadPart =
@@ -25,7 +25,10 @@ export interface ReceiveOptions {
  * @param parts with a file size limit above `maxBytes`: past its own limit the parser cuts a file short without an error.
  * @throws Problem file_required, file_too_large; what checkFields throws; the parser's errors.
  */
-export async function receiveUpload(parts: AsyncIterable<UploadPart>, { store, maxBytes, checkFields }: ReceiveOptions): Promise<Upload> {
+export async function receiveUpload(
+  parts: AsyncIterable<UploadPart>,
+  { store, maxBytes, checkFields }: ReceiveOptions,
+): Promise<Upload> {
   const fields = new Map<string, string>();
   let received: { stored: StoredFile; fileName: string } | null = null;
   try {
@@ -35,16 +38,21 @@ export async function receiveUpload(parts: AsyncIterable<UploadPart>, { store, m
         continue;
       }
       if (part.fieldname !== 'file' || received) {
-        throw problem('file_required', `send exactly one file, in the form field 'file'; there is another in '${part.fieldname.slice(0, 50)}'`);
+        throw problem(
+          'file_required',
+          `send exactly one file, in the form field 'file'; there is another in '${part.fieldname.slice(0, 50)}'`,
+        );
       }
       checkFields(fields);
       received = { stored: await store.write(part.file, { maxBytes }), fileName: part.filename };
     }
-    if (!received) throw problem('file_required', "the form has no file: send one in the field 'file', with a file name");
+    if (!received)
+      throw problem('file_required', "the form has no file: send one in the field 'file', with a file name");
     return { ...received, fields };
   } catch (error) {
     if (received) await store.remove(received.stored.key);
-    if (error instanceof FileTooLarge) throw problem('file_too_large', `the file is larger than ${maxBytes} bytes (MAX_UPLOAD_SIZE)`);
+    if (error instanceof FileTooLarge)
+      throw problem('file_too_large', `the file is larger than ${maxBytes} bytes (MAX_UPLOAD_SIZE)`);
     throw error;
   }
 }

@@ -46,7 +46,8 @@ export async function resolveConflicts(
     const place = placeOf(chunk, row);
     const before = errors.length;
     for (const { field, values, taken } of keys) {
-      if (taken.has(values[row] as string)) errors.push(duplicateError(place, field, readColumn(resource, chunk, row, field)));
+      if (taken.has(values[row] as string))
+        errors.push(duplicateError(place, field, readColumn(resource, chunk, row, field)));
     }
     for (const { field, singular, values, existing } of references) {
       const value = values[row] as string;

@@ -25,7 +25,9 @@ export async function retryTransient<T>(work: () => Promise<T>, { forMs, signal,
       onRetry?.(error, failures);
       // Half of it by chance, so that two jobs that ran into each other do not do so again in step.
       const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 10));
-      await pause(longest / 2 + (Math.random() * longest) / 2, undefined, { signal }).catch(() => signal.throwIfAborted());
+      await pause(longest / 2 + (Math.random() * longest) / 2, undefined, { signal }).catch(() =>
+        signal.throwIfAborted(),
+      );
     }
   }
 }

@@ -55,7 +55,12 @@ export async function runImport(services: ImportServices, jobId: string, signal:
     const context = await prepareLoading(sql, job, log);
     const file = await openUpload(services, job, signal);
     const records = await loadFile({ ...services, log }, context, file, signal);
-    await end({ ...services, log }, job, { status: 'completed', total_records: records, bytes_processed: job.bytes_total ?? 0 }, signal);
+    await end(
+      { ...services, log },
+      job,
+      { status: 'completed', total_records: records, bytes_processed: job.bytes_total ?? 0 },
+      signal,
+    );
   } catch (error) {
     if (error instanceof Overtaken) return log.info('Import ended or taken over elsewhere');
     if (signal.aborted || verdictOf(error) === 'transient') throw error;
@@ -92,7 +97,12 @@ async function openUpload({ config, uploads }: ImportServices, job: Job, signal:
 }
 
 /** Takes every chunk of the file through the pipeline. @returns how many records the file has. */
-async function loadFile(services: ImportServices, context: LoadContext, file: RecordFile, signal: AbortSignal): Promise<number> {
+async function loadFile(
+  services: ImportServices,
+  context: LoadContext,
+  file: RecordFile,
+  signal: AbortSignal,
+): Promise<number> {
   const { config, db, chunkSlots, log } = services;
   const checkpoints = new Checkpoints(await findCheckpoints(db, context.job.id));
   const request = { jobId: context.job.id, resource: context.resource.name, format: file.format, csv: file.csv };
@@ -100,12 +110,14 @@ async function loadFile(services: ImportServices, context: LoadContext, file: Re
   const pipeline = new ChunkPipeline(
     {
       log,
-      parse: async ({ firstRecord, bytes, table }: Chunk) => await services.parse({ ...request, now, firstRecord, bytes, table }),
+      parse: async ({ firstRecord, bytes, table }: Chunk) =>
+        await services.parse({ ...request, now, firstRecord, bytes, table }),
       load: async (chunk, parsed, contested) => {
         const done = await retryTransient(async () => await loadChunk(context, chunk, parsed, contested), {
           forMs: config.database.retryForMs,
           signal,
-          onRetry: (error, failures) => log.warn({ err: error, chunk: chunk.index, failures }, 'Chunk will be tried again'),
+          onRetry: (error, failures) =>
+            log.warn({ err: error, chunk: chunk.index, failures }, 'Chunk will be tried again'),
         });
         if (done.jobErrors > config.import.maxRowErrors) {
           throw new JobFault('too_many_errors', `more than ${config.import.maxRowErrors} row errors (MAX_ROW_ERRORS)`);
@@ -133,7 +145,10 @@ async function loadFile(services: ImportServices, context: LoadContext, file: Re
 
 async function end(services: ImportServices, job: Job, outcome: JobEnd, signal: AbortSignal): Promise<void> {
   const { config, log } = services;
-  const ended = await retryTransient(async () => await services.endImport(job, outcome), { forMs: config.database.retryForMs, signal });
+  const ended = await retryTransient(async () => await services.endImport(job, outcome), {
+    forMs: config.database.retryForMs,
+    signal,
+  });
   if (!ended) return log.info('Import ended or taken over elsewhere');
   const total = ended.successful + ended.failed;
   const durationMs = Number(ended.completed_at) - Number(ended.started_at);

@@ -54,7 +54,11 @@ const query = (string: string): ReceivedRequest => {
   }
   return splitQuery(parsed);
 };
-const body = (filters: object, rest: object = {}): ReceivedRequest => ({ resource: 'samples', ...rest, filters: Object.entries(filters) });
+const body = (filters: object, rest: object = {}): ReceivedRequest => ({
+  resource: 'samples',
+  ...rest,
+  filters: Object.entries(filters),
+});
 
 t.test('filters, sort, limit and fields select the rows that were asked for', async (t) => {
   const sql = await openSamples(t);
@@ -180,14 +184,37 @@ t.test('what cannot be meant is refused, naming the field and what it accepts', 
 
 t.test('no value can be more than a value', async (t) => {
   const sql = await openSamples(t);
-  const hostile = fc.string({ unit: fc.constantFrom("'", '"', '\\', ';', '-', '$', 'E', '\n', '\r', '\t', '%', '{', '}', ',', 'é', '𝄞', '\x01', '\x02') });
+  const hostile = fc.string({
+    unit: fc.constantFrom(
+      "'",
+      '"',
+      '\\',
+      ';',
+      '-',
+      '$',
+      'E',
+      '\n',
+      '\r',
+      '\t',
+      '%',
+      '{',
+      '}',
+      ',',
+      'é',
+      '𝄞',
+      '\x01',
+      '\x02',
+    ),
+  });
   const storable = fc.oneof(hostile, fc.string({ unit: 'grapheme' })).filter((value) => !value.includes('\0'));
   for (const setting of ['on', 'off']) {
     await sql.reserve().then(async (session) => {
       await session.unsafe(`SET standard_conforming_strings = ${setting}; SET escape_string_warning = off`);
       await fc.assert(
         fc.asyncProperty(fc.array(storable, { minLength: 1, maxLength: 20 }), async (values) => {
-          const [row] = await session.unsafe<{ values: string[] }[]>(`SELECT ARRAY[${values.map(quoteLiteral).join(', ')}]::text[] AS values`);
+          const [row] = await session.unsafe<{ values: string[] }[]>(
+            `SELECT ARRAY[${values.map(quoteLiteral).join(', ')}]::text[] AS values`,
+          );
           t.same(row?.values, values);
         }),
         { numRuns: 150 },
@@ -201,7 +228,11 @@ t.test('no value can be more than a value', async (t) => {
   for (const note of ["' OR true --", "\\' OR true --", "x'); DROP TABLE samples; --", '$1', '\\']) {
     await sql`UPDATE samples SET note = ${note} WHERE id = ${uuid(1)}`;
     const { resource, selection } = parseSelection(resources, body({ note, tags: ['a', '1'] }));
-    t.same((await sql.unsafe(buildQuery(resource, selection))).map((row) => row.id), [uuid(1)], note);
+    t.same(
+      (await sql.unsafe(buildQuery(resource, selection))).map((row) => row.id),
+      [uuid(1)],
+      note,
+    );
   }
   t.throws(() => buildQuery(samples, { fields: ['id', 'x"; --'], filters: [] }), /no field/);
   t.throws(() => buildQuery(samples, { fields: ['constructor'], filters: [] }), /no field/);
@@ -209,10 +240,39 @@ t.test('no value can be more than a value', async (t) => {
 
 t.test('every value arrives as it is stored, in every format', async (t) => {
   const sql = await openSamples(t);
-  const notes = ["it's", '"quoted"', 'a,b;c\td', 'line\nbreak', 'cr\r\nlf', ' leading', 'trailing ', '\\.', '\\N', 'back\\slash', 'é𝄞', '\x01\x02\x7f', '[', '{"a":1}', 'NULL'];
-  const times = ['2024-01-01T00:00:00+00:00', '2024-06-30T23:59:59.123456+00:00', '0001-01-01T00:00:00+00:00', '9999-12-31T23:59:59.9+00:00', null];
+  const notes = [
+    "it's",
+    '"quoted"',
+    'a,b;c\td',
+    'line\nbreak',
+    'cr\r\nlf',
+    ' leading',
+    'trailing ',
+    '\\.',
+    '\\N',
+    'back\\slash',
+    'é𝄞',
+    '\x01\x02\x7f',
+    '[',
+    '{"a":1}',
+    'NULL',
+  ];
+  const times = [
+    '2024-01-01T00:00:00+00:00',
+    '2024-06-30T23:59:59.123456+00:00',
+    '0001-01-01T00:00:00+00:00',
+    '9999-12-31T23:59:59.9+00:00',
+    null,
+  ];
   const rows = notes.map((note, n) => ({
-    ...{ id: uuid(n), email: `user${n}@example.com`, slug: `s-${n}`, note: n === 3 ? null : note, role: 'admin', active: n % 2 === 0 },
+    ...{
+      id: uuid(n),
+      email: `user${n}@example.com`,
+      slug: `s-${n}`,
+      note: n === 3 ? null : note,
+      role: 'admin',
+      active: n % 2 === 0,
+    },
     ...{ at: times[n % times.length]!, tags: n % 3 === 0 ? [] : [note, '', 'b'] },
   }));
   for (const row of rows) {
@@ -231,14 +291,31 @@ t.test('every value arrives as it is stored, in every format', async (t) => {
   const settings = "SET DateStyle = 'German'; SET IntervalStyle = 'sql_standard'; SET bytea_output = 'escape'";
   const lines = await file('ndjson', 'sort=id', settings);
   t.ok(lines.endsWith('}\n'));
-  t.same(lines.trimEnd().split('\n').map((line) => JSON.parse(line)), rows, 'ndjson');
+  t.same(
+    lines
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line)),
+    rows,
+    'ndjson',
+  );
   const array = await file('json', 'sort=id', settings);
   t.same(JSON.parse(array), rows, 'json');
   t.match(array, /^\[\{[^]*\}\n\]\n$/);
-  const { data, meta } = papa.parse<Record<string, string>>(await file('csv', 'sort=id', settings), { header: true, newline: '\n', skipEmptyLines: true });
+  const { data, meta } = papa.parse<Record<string, string>>(await file('csv', 'sort=id', settings), {
+    header: true,
+    newline: '\n',
+    skipEmptyLines: true,
+  });
   t.same(meta.fields, Object.keys(samples.fields), 'header');
   t.same(
-    data.map((row) => ({ ...row, note: row.note || null, active: row.active === 'true', at: row.at || null, tags: JSON.parse(row.tags!) })),
+    data.map((row) => ({
+      ...row,
+      note: row.note || null,
+      active: row.active === 'true',
+      at: row.at || null,
+      tags: JSON.parse(row.tags!),
+    })),
     rows,
     'csv',
   );
@@ -250,6 +327,20 @@ t.test('every value arrives as it is stored, in every format', async (t) => {
 
 /** Where a pool is connected to. */
 function connectionOf(sql: Sql) {
-  const { host, port, user, pass, database } = sql.options as unknown as { host: string[]; port: number[]; user: string; pass: string; database: string };
-  return { host: host[0]!, port: port[0]!, user, password: pass ?? '', database, ssl: false as const, schema: 'public' };
+  const { host, port, user, pass, database } = sql.options as unknown as {
+    host: string[];
+    port: number[];
+    user: string;
+    pass: string;
+    database: string;
+  };
+  return {
+    host: host[0]!,
+    port: port[0]!,
+    user,
+    password: pass ?? '',
+    database,
+    ssl: false as const,
+    schema: 'public',
+  };
 }

@@ -1,0 +1,69 @@
+// Every error that a request can be answered with (RFC 9457): its stable code, its status, its title. Codes are part of
+// the API: they are listed in the README and never change their meaning.
+
+/** Code → status and title. */
+export const problems = {
+  malformed_request: [400, 'Malformed request'],
+  resource_required: [400, 'Resource required'],
+  unknown_resource: [400, 'Unknown resource'],
+  file_required: [400, 'File required'],
+  unsupported_file_type: [400, 'Unsupported file type'],
+  unknown_format: [400, 'Unknown format'],
+  unknown_field: [400, 'Unknown field'],
+  unknown_option: [400, 'Unknown option'],
+  invalid_option: [400, 'Invalid option'],
+  invalid_filter: [400, 'Invalid filter'],
+  invalid_parameter: [400, 'Invalid parameter'],
+  invalid_idempotency_key: [400, 'Invalid Idempotency-Key'],
+  remote_files_off: [400, 'Imports from a URL are off'],
+  unauthorized: [401, 'API key required'],
+  forbidden: [403, 'Not allowed'],
+  not_local: [403, 'Only local requests are served'],
+  not_found: [404, 'Not found'],
+  job_not_found: [404, 'Job not found'],
+  method_not_allowed: [405, 'Method not allowed'],
+  request_timeout: [408, 'Request timed out'],
+  job_ended: [409, 'Job has ended'],
+  export_not_ready: [409, 'Export not ready'],
+  idempotency_key_in_use: [409, 'Idempotency-Key in use'],
+  export_expired: [410, 'Export expired'],
+  file_too_large: [413, 'File too large'],
+  unsupported_media_type: [415, 'Unsupported media type'],
+  range_not_satisfiable: [416, 'Range not satisfiable'],
+  idempotency_key_reused: [422, 'Idempotency-Key reused'],
+  too_many_jobs: [429, 'Too many jobs'],
+  headers_too_large: [431, 'Headers too large'],
+  internal_error: [500, 'Internal error'],
+  too_busy: [503, 'Service too busy'],
+  database_unavailable: [503, 'Database unavailable'],
+  storage_full: [507, 'Storage full'],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** Thrown by whatever handles a request; plugins/problem-details.ts makes the response of it. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  /** Further members of the response, such as the `field` that is wrong. */
+  readonly members: Readonly<Record<string, unknown>>;
+
+  constructor(code: ProblemCode, detail: string, members: Readonly<Record<string, unknown>> = {}) {
+    super(detail);
+    this.name = 'Problem';
+    this.code = code;
+    this.members = members;
+  }
+
+  get status(): number {
+    return problems[this.code][0];
+  }
+
+  get title(): string {
+    return problems[this.code][1];
+  }
+}
+
+/** @param detail what is wrong and what would be right, for the client's eyes. */
+export function problem(code: ProblemCode, detail: string, members?: Readonly<Record<string, unknown>>): Problem {
+  return new Problem(code, detail, members);
+}

@@ -1,0 +1,42 @@
+// The service as tests use it: the real app on a database of the test's own, its files in a folder of the test's own.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Test } from 'tap';
+import type { Connection } from '../db/client.ts';
+import { buildApp } from '../src/app.ts';
+import { loadConfig } from '../src/config.ts';
+import { createDatabase } from './databases.ts';
+
+/** The environment that points a service to a test's database and folder. */
+export function environment(connection: Connection, dataDir: string): Record<string, string> {
+  const { host, port, user, password, database } = connection;
+  return {
+    DATABASE_URL: `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}?sslmode=disable`,
+    DATA_DIR: dataDir,
+    SEED: 'off',
+    LOG_LEVEL: 'silent',
+  };
+}
+
+/** A folder of the test's own; deleted when it ends. */
+export async function temporaryFolder(test: Pick<Test, 'after'>): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bulk-test-'));
+  test.after(async () => await rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return folder;
+}
+
+/**
+ * Builds the app; closed when the test ends. Requests go through `app.inject()`, or after `app.listen({ port: 0 })`
+ * over a socket.
+ * @param env variables over those of `environment()`.
+ */
+export async function build(test: Pick<Test, 'after'>, env: Record<string, string> = {}): Promise<FastifyInstance> {
+  const folder = await temporaryFolder(test);
+  const connection = await createDatabase(test);
+  const app = await buildApp(loadConfig({ ...environment(connection, folder), ...env }));
+  test.after(async () => await app.close());
+  return app;
+}
