@@ -46,9 +46,13 @@ export default fp(
             ...(next ? { next } : {}),
           };
         }
-        const report = await openReport(app.streamPool, job, format, { ...range, limit });
-        if (format !== 'json') reply.header('content-disposition', `attachment; filename="errors_${job.id}.${format}"`);
-        return reply.type(mediaTypes[format]).send(report);
+        return await reply.sendRows(async (options) => {
+          const report = await openReport(app.streams, job, format, { ...range, limit }, options);
+          if (format !== 'json')
+            reply.header('content-disposition', `attachment; filename="errors_${job.id}.${format}"`);
+          reply.type(mediaTypes[format]).header('cache-control', 'no-store').header('vary', 'accept-encoding');
+          return report;
+        });
       },
     );
   },

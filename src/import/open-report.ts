@@ -1,12 +1,18 @@
 // The whole error report of an import as one stream, formatted by PostgreSQL: any number of errors, constant memory.
 import { Readable } from 'node:stream';
-import type { Sql } from '../../db/client.ts';
-import { copyOut } from '../../db/copy.ts';
 import type { Job } from '../../db/jobs.ts';
 import { copyRowErrors, type ReportFormat, type ReportRange } from '../../db/row-errors.ts';
+import { type OpenOptions, openCopy, type RowSource } from '../export/open-copy.ts';
 
-export async function openReport(sql: Sql, job: Job, format: ReportFormat, range: ReportRange): Promise<Readable> {
-  const rows = await copyOut(sql, copyRowErrors(job.id, format, range));
+/** @throws what openCopy throws. */
+export async function openReport(
+  source: RowSource,
+  job: Job,
+  format: ReportFormat,
+  range: ReportRange,
+  options: OpenOptions,
+): Promise<Readable> {
+  const rows = await openCopy(source, copyRowErrors(job.id, format, range), options);
   if (format !== 'json') return rows;
   const head = `{"job_id":"${job.id}","error_count":${job.error_count},"errors":[`;
   return Readable.from(wrap(rows, head, ']}\n'), { objectMode: false });
