@@ -4,7 +4,7 @@
 // Relies on the driver's repairs (patches/). Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { PendingQuery, ReservedSql } from 'postgres';
+import type { ReservedSql } from 'postgres';
 import type { Sql, TransactionSql } from './client.ts';
 
 export interface CopyTarget {
@@ -33,24 +33,146 @@ function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }
 
+/** The bytes of a COPY out, several rows at a time. */
+export interface CopiedRows extends Readable {
+  /** The server's count of the rows, once the stream has ended. */
+  count: number;
+}
+
 /**
  * Resolves when the server has begun, before the first row is there. Destroying the stream ends the statement.
  * @param statement COPY … TO STDOUT.
- * @param signal gives up waiting for a connection, destroys the stream with its reason.
+ * @param signal gives up waiting for a connection, and destroys the stream with its reason.
  * @throws the server's error; the signal's reason. What fails later destroys the stream with that error.
  */
 export async function copyOut(sql: Sql, statement: string, signal?: AbortSignal): Promise<CopiedRows> {
   signal?.throwIfAborted();
   const session = await unlessAborted(sql.reserve(), signal, (late) => late.release());
-  const copy = session.unsafe(statement);
-  const outcome = outcomeOf(copy);
-  outcome.over.then(() => session.release());
+  if (signal?.aborted) {
+    session.release();
+    throw signal.reason;
+  }
+  const copy = runCopy(session, statement);
   try {
-    const source = await unlessAborted(copy.readable(), signal, (late) => late.destroy());
+    const source = await unlessAborted(copy.started, signal, (late) => late.destroy());
     if (source.errored) throw source.errored;
-    return new CopiedRows(source, outcome, signal);
+    return new Rows(source, copy, signal);
   } catch (error) {
-    outcome.end();
+    copy.end();
     throw error;
+  }
+}
+
+/** @param discard takes what comes after the signal. */
+async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  discard: (late: T) => void,
+): Promise<T> {
+  if (!signal) return await work;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => {
+    reject(signal.reason);
+    // A failure that comes late has nobody left to hear it: the caller has the signal's reason.
+    work.then(discard, () => {});
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+interface RunningCopy {
+  started: Promise<Readable>;
+  /** Settles when the server is done with the statement: the number of rows. */
+  finished: Promise<number>;
+  /** Ends the statement unless it is over; idempotent. */
+  end(): void;
+}
+
+/** Runs the statement in the session, and releases that when neither the statement nor its cancelling can follow. */
+function runCopy(session: ReservedSql, statement: string): RunningCopy {
+  const query = session.unsafe(statement);
+  const finished = outcomeOf(query);
+  let over = false;
+  let cancelled: Promise<void> | undefined;
+  const release = async () => {
+    over = true;
+    // The server may act on a cancel request late: by then the session must not run somebody else's statement.
+    await cancelled;
+    session.release();
+  };
+  finished.then(release, release);
+  return {
+    started: query.readable(),
+    finished,
+    end() {
+      if (over) return;
+      // When no request can be sent, the statement runs on to its end, its rows discarded.
+      cancelled ??= query.cancel()?.catch(() => {});
+    },
+  };
+}
+
+/** A query's promise is settled by the stream; what the driver settles it with at the statement's end is heard here. */
+function outcomeOf(query: object): Promise<number> {
+  const settle = query as { resolve(value: unknown): void; reject(reason: unknown): void };
+  const { resolve, reject } = settle;
+  const outcome = Promise.withResolvers<number>();
+  settle.resolve = (value) => {
+    resolve(value);
+    if (!(value instanceof Readable)) outcome.resolve((value as { count: number }).count);
+  };
+  settle.reject = (reason) => {
+    reject(reason);
+    outcome.reject(reason);
+  };
+  return outcome.promise;
+}
+
+/**
+ * The driver's stream has a buffer for each row; this one passes on what has gathered there, and does not end before
+ * the server has said that the statement succeeded.
+ */
+class Rows extends Readable implements CopiedRows {
+  count = 0;
+  #wanted = false;
+  readonly #source: Readable;
+  readonly #copy: RunningCopy;
+  readonly #signal: AbortSignal | undefined;
+  readonly #abort = () => this.destroy(this.#signal!.reason);
+
+  constructor(source: Readable, copy: RunningCopy, signal?: AbortSignal) {
+    super();
+    this.#source = source;
+    this.#copy = copy;
+    this.#signal = signal;
+    signal?.addEventListener('abort', this.#abort, { once: true });
+    const fail = (error: Error) => this.destroy(error);
+    copy.finished.catch(fail);
+    source
+      .on('readable', () => this.#wanted && this._read())
+      .on('error', fail)
+      .on('end', () => copy.finished.then((count) => this.#finish(count), fail));
+  }
+
+  override _read(): void {
+    const bytes = this.#source.read();
+    this.#wanted = bytes === null;
+    if (bytes !== null) this.push(bytes);
+  }
+
+  #finish(count: number): void {
+    this.count = count;
+    this.push(null);
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#signal?.removeEventListener('abort', this.#abort);
+    this.#source.destroy();
+    this.#copy.end();
+    done(error);
   }
 }

@@ -4,9 +4,9 @@
 // It listens on 127.0.0.1 alone, on a free port, behind a random password. A service that was killed leaves its server
 // running; the next start finds it by postmaster.pid and adopts it, or stops it when it does not answer.
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, realpath, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Connection } from './client.ts';
 import { openPool } from './client.ts';
 import { openWay, serverAccount } from './embedded/account.ts';
@@ -47,8 +47,9 @@ export interface EmbeddedPostgres {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { schema, log, settings } = options;
-  const dataDir = resolve(options.dataDir);
-  await mkdir(dataDir, { recursive: true });
+  await mkdir(options.dataDir, { recursive: true });
+  // One spelling, by which a server that runs on the folder is recognised.
+  const dataDir = await realpath(options.dataDir);
   const lock = await lockDataDir(dataDir);
   let cluster: Cluster | undefined;
   try {

@@ -41,3 +41,13 @@ export async function findAwaited(db: Kysely<Database>, job: Pick<Job, 'id'>, pa
     JOIN bulk.jobs USING (id) WHERE job.id = ${job.id} ORDER BY jobs.seq`.execute(db);
   return rows.map((row) => row.id);
 }
+
+/**
+ * Puts back in line what a process was working on when it was killed, instead of waiting for its missing heartbeat.
+ * Only for a database that no other process uses.
+ */
+export async function requeueInterrupted(db: Kysely<Database>, types: readonly JobType[]): Promise<void> {
+  await sql`
+    UPDATE pgboss.job SET state = 'retry', start_after = now()
+    WHERE state = 'active' AND name = ANY (${sql.val(types)}::text[])`.execute(db);
+}

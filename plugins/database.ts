@@ -23,40 +23,47 @@ declare module 'fastify' {
   }
 }
 
+/** Of the embedded server, for whoever else looks into it (psql, a second start). */
+const spareConnections = 20;
+
 export default fp(
   async (app) => {
     const { config, log } = app;
+    const { schema, maxConnections } = config.database;
+    const settings = { max_connections: maxConnections + spareConnections };
     const embedded = config.database.connection
       ? null
-      : await startEmbeddedPostgres({ dataDir: config.dataDir, schema: config.database.schema, log });
+      : await startEmbeddedPostgres({ dataDir: config.dataDir, schema, log, settings });
     // Registered first, so that it runs last: hooks on close run in reverse order.
     app.addHook('onClose', async () => await embedded?.stop());
-    try {
-      const connection = await checkServer(config.database.connection ?? embedded!.connection);
-      const migrated = await migrate(connection);
-      if (migrated.length > 0) log.info({ migrations: migrated }, 'Database migrated');
-      const sql = openPool(connection, { max: connectionBudget(config).api, name: 'bulk api', idleTimeoutSeconds: 60 });
-      app.addHook('onClose', async () => await sql.end({ timeout: 5 }));
-      await checkTables(sql);
-      app.decorate('connection', connection);
-      app.decorate('sql', sql);
-      app.decorate('db', new Kysely<Database>({ dialect: new PostgresJSDialect({ postgres: sql }) }));
-    } catch (error) {
-      // A start that fails leaves no server behind; onClose hooks do not run for an app that never became ready.
-      await embedded?.stop();
-      throw error;
-    }
+
+    const connection = await checkServer(config.database.connection ?? embedded!.connection);
+    const sql = openPool(connection, { max: connectionBudget(config).api, name: 'bulk api', idleTimeoutSeconds: 60 });
+    app.addHook('onClose', async () => await sql.end({ timeout: 5 }));
+
+    // Before the migrations, which would stumble over a table that is not as they expect it.
+    refuse(await findDifferences(sql, 'existing'));
+    const migrated = await migrate(connection);
+    if (migrated.length > 0) log.info({ migrations: migrated }, 'Database migrated');
+    refuse(await findDifferences(sql, 'all'));
+
+    app.decorate('connection', connection);
+    app.decorate('sql', sql);
+    app.decorate('db', new Kysely<Database>({ dialect: new PostgresJSDialect({ postgres: sql }) }));
   },
   { name: 'database' },
 );
 
-async function checkTables(sql: Sql): Promise<void> {
+async function findDifferences(sql: Sql, tables: 'existing' | 'all'): Promise<string[]> {
   const shapes = [...resources.values()].map(tableShapeOf);
-  const differences = (await Promise.all(shapes.map((shape) => compareTable(sql, shape)))).flat();
-  if (differences.length > 0) {
-    await sql.end();
-    throw new StartFailure(`the database's tables do not fit the resources: ${differences.join('; ')}`, {
-      remedy: 'set DB_SCHEMA to a schema of its own, or alter the tables',
-    });
-  }
+  const differences = await Promise.all(shapes.map((shape) => compareTable(sql, shape)));
+  const missing = (difference: string) => /^table \S+ does not exist$/.test(difference);
+  return differences.flat().filter((difference) => tables === 'all' || !missing(difference));
+}
+
+function refuse(differences: string[]): void {
+  if (differences.length === 0) return;
+  throw new StartFailure(`the database's tables do not fit the resources: ${differences.join('; ')}`, {
+    remedy: 'set DB_SCHEMA to a schema of its own, or alter the tables',
+  });
 }

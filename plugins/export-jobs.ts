@@ -76,7 +76,7 @@ export default fp(
             reply.header('idempotency-replayed', 'true').header('location', `/v1/exports/${earlier.id}`);
             return viewExport(earlier);
           }
-          await app.assertRoomForJob();
+          await app.assertRoomForJob('export');
           const services = { db, enqueueReady: queue.enqueueReady };
           const job = await acceptExport(
             services,

@@ -3,7 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fp from 'fastify-plugin';
 import { Type } from 'typebox';
 import { type ErrorCursor, listRowErrors } from '../db/row-errors.ts';
-import { listableThrough, viewRowError } from '../src/import/import-view.ts';
+import { hasEnded, listableThrough, viewRowError } from '../src/import/import-view.ts';
 import { openReport } from '../src/import/open-report.ts';
 import { nextLink } from '../src/page-link.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -36,8 +36,9 @@ export default fp(
         const range = { throughRecord: await listableThrough(db, job), after: readCursor(after) };
         if (format === 'json' && limit !== undefined) {
           const errors = await listRowErrors(db, job.id, { ...range, limit });
-          const last = errors.length === limit ? errors.at(-1) : undefined;
-          const next = last && `${last.record}.${last.n}`;
+          const last = errors.at(-1);
+          const more = errors.length === limit || !hasEnded(job);
+          const next = more ? (last ? `${last.record}.${last.n}` : after) : undefined;
           if (next) reply.header('link', nextLink(`/v1/imports/${job.id}/errors`, { limit, after: next }));
           return {
             job_id: job.id,

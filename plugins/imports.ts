@@ -75,7 +75,7 @@ export default fp(
         let upload: Upload | null = null;
         let job: Job | null = null;
         try {
-          if (!claim.earlier) await app.assertRoomForJob();
+          if (!claim.earlier) await app.assertRoomForJob('import');
           const query = readOptions(Object.entries(request.query as Record<string, unknown>));
           if (query.resource !== undefined) checkResource(query.resource);
           upload = await receive(request, storage.uploads, config.import.maxUploadBytes, query);

@@ -6,7 +6,7 @@ import fp from 'fastify-plugin';
 import type { Transaction } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
 import type { JobType } from '../db/jobs.ts';
-import { findUnqueued, lockQueueing, type Parents } from '../db/queue-entries.ts';
+import { findUnqueued, lockQueueing, type Parents, requeueInterrupted } from '../db/queue-entries.ts';
 import type { Database } from '../db/tables.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
 import { resources } from '../src/resources/index.ts';
@@ -40,7 +40,7 @@ const queueOptions = {
   // One live entry per job, whoever enqueues it.
   policy: 'exclusive',
   // A process that died is noticed by its missing heartbeat.
-  heartbeatSeconds: 20,
+  heartbeatSeconds: 10,
   // The longest that pg-boss takes; an expired entry is handed on and its successor continues at the checkpoints.
   expireInSeconds: 86_400,
   // Retries are spent by restarts as well; whether a job fails is decided by the job, not here.
@@ -76,6 +76,8 @@ export default fp(
     boss.on('warning', (warning) => app.log.debug({ warning }, 'Job queue'));
     await boss.start();
     for (const type of types) await boss.createQueue(type, queueOptions);
+    // The embedded database has one process at a time.
+    if (!app.config.database.connection) await requeueInterrupted(app.db, types);
 
     const parents = [...resources.values()].flatMap((child) =>
       referencesOf(child).map(({ resource }) => ({ child: child.name, parent: resource })),

@@ -60,7 +60,8 @@ export default fp<StreamPoolOptions>(
           breakConnection(this.raw.socket);
         });
         endStalledResponse(this.raw, stalledClientMs);
-        return this.compress(bytes);
+        this.compress(bytes);
+        return this;
       } catch (error) {
         if (!(error instanceof ConnectionsBusy)) throw error;
         this.header('retry-after', '5');

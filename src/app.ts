@@ -20,6 +20,7 @@ import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
 import type { Config } from './config.ts';
+import { loggerOptions } from './logger.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -29,9 +30,20 @@ declare module 'fastify' {
 
 /** A service that is ready to listen; close() gives back all it opened. @throws whatever kept a plugin from starting. */
 export async function buildApp(config: Config): Promise<FastifyInstance> {
-  const app = Fastify({ logger: { level: config.log.level } });
+  // A database may take its time to recover or migrate: no time limit for plugins.
+  const app = Fastify({ logger: loggerOptions(config), pluginTimeout: 0 });
   app.decorate('config', config);
+  try {
+    await registerPlugins(app);
+    await app.ready();
+    return app;
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+}
 
+async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
   await app.register(problemDetails);
   await app.register(cors);
@@ -57,6 +69,4 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   await app.register(health);
   await app.register(metrics);
   await app.register(seed);
-  await app.ready();
-  return app;
 }

@@ -26,7 +26,7 @@ export function loadConfig(env: Environment = process.env): Config {
   return deepFreeze(config);
 }
 
-function assemble(values: Values<typeof variables>): Config {
+function assemble(values: Values<typeof variables>) {
   const dataDir = resolve(values.DATA_DIR);
   return {
     http: { host: values.HOST, port: values.PORT },

@@ -28,6 +28,8 @@ export const problems = {
   idempotency_key_in_use: [409, 'Idempotency-Key in use'],
   export_expired: [410, 'Export expired'],
   file_too_large: [413, 'File too large'],
+  body_too_large: [413, 'Body too large'],
+  too_many_parts: [413, 'Too many form parts'],
   unsupported_media_type: [415, 'Unsupported media type'],
   range_not_satisfiable: [416, 'Range not satisfiable'],
   idempotency_key_reused: [422, 'Idempotency-Key reused'],
@@ -41,17 +43,23 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
+type Members = Readonly<Record<string, unknown>>;
+type Headers = Readonly<Record<string, string>>;
+
 /** Thrown by whatever handles a request; plugins/problem-details.ts makes the response of it. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   /** Further members of the response, such as the `field` that is wrong. */
-  readonly members: Readonly<Record<string, unknown>>;
+  readonly members: Members;
+  /** Headers that belong to the answer, in lower case, such as `retry-after`. */
+  readonly headers: Headers;
 
-  constructor(code: ProblemCode, detail: string, members: Readonly<Record<string, unknown>> = {}) {
+  constructor(code: ProblemCode, detail: string, members: Members = {}, headers: Headers = {}) {
     super(detail);
     this.name = 'Problem';
     this.code = code;
     this.members = members;
+    this.headers = headers;
   }
 
   get status(): number {
@@ -63,7 +71,10 @@ export class Problem extends Error {
   }
 }
 
-/** @param detail what is wrong and what would be right, for the client's eyes. */
-export function problem(code: ProblemCode, detail: string, members?: Readonly<Record<string, unknown>>): Problem {
-  return new Problem(code, detail, members);
+/**
+ * @param detail what is wrong and what would be right, for the client's eyes.
+ * @param headers for example `{ 'retry-after': '5' }` (seconds).
+ */
+export function problem(code: ProblemCode, detail: string, members?: Members, headers?: Headers): Problem {
+  return new Problem(code, detail, members, headers);
 }

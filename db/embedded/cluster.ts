@@ -79,7 +79,7 @@ export interface RunningServer {
 export async function runningServer({ dir }: Cluster): Promise<RunningServer | null> {
   const server = await readPidFile(dir);
   if (!server || !(await isRunning(server.pid))) return null;
-  if ((await commandOf(server.pid))?.includes(dir) ?? true) return server;
+  if ((await commandOf(server.pid))?.includes(` -D ${dir} -c `) ?? true) return server;
   // PostgreSQL itself would refuse to start, taking that process for a server.
   await rm(join(dir, 'postmaster.pid'), { force: true });
   return null;

@@ -1,0 +1,14 @@
+import Papa from 'papaparse';
+import { parseAgainst } from '../measure-parse.ts';
+
+const decoder = new TextDecoder();
+
+export default parseAgainst({
+  name: 'parse-users',
+  description: 'parse, validate and encode users from CSV in one thread against papaparse alone',
+  reach: { ratio: 3 },
+  resource: 'users',
+  format: 'csv',
+  baseline: 'papaparse',
+  parse: (bytes) => Papa.parse(decoder.decode(bytes), { delimiter: ',', newline: '\n' }).data.length,
+});

@@ -1,0 +1,63 @@
+// The service's users: they upload files as streams, poll jobs, download exports.
+import { openAsBlob } from 'node:fs';
+import { get } from 'node:http';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Static } from 'typebox';
+import type { ImportSchema } from '../src/import/import-view.ts';
+import type { DataFile } from './data-files.ts';
+
+export type ImportJob = Static<typeof ImportSchema>;
+
+/** Often enough to see a job's end within 1 % of a second's work. */
+const pollMs = 10;
+
+/** @returns the job's id. @throws Error when the answer is not 202. */
+export async function upload(serviceUrl: string, { path, resource }: DataFile): Promise<string> {
+  const form = new FormData();
+  form.set('resource', resource);
+  form.set('file', await openAsBlob(path), basename(path));
+  const response = await fetch(`${serviceUrl}/v1/imports`, { method: 'POST', body: form });
+  const { job_id: jobId } = (await answer(response, 202)) as { job_id: string };
+  return jobId;
+}
+
+/** Polls until the job has ended. @throws Error unless it is completed. */
+export async function awaitCompletion(serviceUrl: string, jobId: string): Promise<ImportJob> {
+  for (;;) {
+    const job = (await answer(await fetch(`${serviceUrl}/v1/imports/${jobId}`), 200)) as ImportJob;
+    if (job.status === 'completed') return job;
+    if (job.status === 'failed' || job.status === 'cancelled') {
+      throw new Error(`import ${job.status}: ${job.failure?.detail ?? 'no reason given'}`);
+    }
+    await wait(pollMs);
+  }
+}
+
+async function answer(response: Response, expected: number): Promise<unknown> {
+  if (response.status === expected) return await response.json();
+  throw new Error(`${response.url} answered ${response.status}: ${await response.text()}`);
+}
+
+export interface Download {
+  bytes: number;
+  /** Line feeds; counted only when asked for, as it takes time. */
+  lines: number;
+}
+
+/** Reads an answer to its end and throws it away. @throws Error when it is not 200 or breaks off. */
+export async function download(url: string, { countLines = false } = {}): Promise<Download> {
+  const { promise: answered, resolve, reject } = Promise.withResolvers<import('node:http').IncomingMessage>();
+  get(url, resolve).on('error', reject);
+  const response = await answered;
+  if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}`);
+  const download = { bytes: 0, lines: 0 };
+  await pipeline(response, async (blocks: AsyncIterable<Buffer>) => {
+    for await (const block of blocks) {
+      download.bytes += block.length;
+      if (countLines) for (let at = -1; (at = block.indexOf(10, at + 1)) >= 0; ) download.lines++;
+    }
+  });
+  return download;
+}

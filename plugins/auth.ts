@@ -1,0 +1,72 @@
+// Who may do what. With API keys: every route states the scope that it takes, and a route that states none keeps the
+// service from starting. Without: only requests from this machine are served, unless AUTH=none says that all are meant.
+import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import fp from 'fastify-plugin';
+import type { ApiKey, Scope } from '../src/api-keys.ts';
+import { matchKey, presentedSecret } from '../src/http/api-key-header.ts';
+import { isLocalHost, isLocalOrigin } from '../src/http/local-requests.ts';
+import { problem } from '../src/problems.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What the API key of a request must be allowed to do; `public`: no key is needed. */
+    scope: Scope | 'public';
+  }
+  interface FastifyRequest {
+    /** Name of the API key; null without keys, and on public routes. */
+    owner: string | null;
+  }
+}
+
+const scopes: readonly unknown[] = ['read', 'write', 'public'];
+
+export default fp(
+  async (app) => {
+    const { keys, open, corsOrigin } = app.config.access;
+    app.decorateRequest('owner', null);
+    app.addHook('onRoute', ({ method, url, config }) => {
+      if (!scopes.includes(config?.scope)) throw new Error(`route ${method} ${url} states no scope`);
+    });
+    if (keys.length > 0) app.addHook('onRequest', checkKey(keys));
+    else if (!open) app.addHook('onRequest', checkLocal(corsOrigin ?? []));
+  },
+  { name: 'auth', dependencies: ['cors'] },
+);
+
+function checkKey(keys: readonly ApiKey[]): onRequestAsyncHookHandler {
+  return async (request) => {
+    const scope = scopeOf(request);
+    if (scope === 'public') return;
+    const secret = presentedSecret(request.headers);
+    if (secret === null) {
+      const detail = 'send an API key as Authorization: Bearer or as X-API-Key';
+      throw problem('unauthorized', detail, {}, { 'www-authenticate': 'Bearer' });
+    }
+    const key = matchKey(keys, secret);
+    if (!key) {
+      throw problem('unauthorized', 'no such API key', {}, { 'www-authenticate': 'Bearer error="invalid_token"' });
+    }
+    if (!key.scopes.includes(scope)) {
+      const challenge = `Bearer error="insufficient_scope", scope="${scope}"`;
+      const detail = `the API key '${key.name}' may not ${scope}; it has the scope ${key.scopes.join(' and ')}`;
+      throw problem('forbidden', detail, {}, { 'www-authenticate': challenge });
+    }
+    request.owner = key.name;
+  };
+}
+
+/** There is nothing to protect where nothing is; routes from before the hook above (CORS) are no exception otherwise. */
+function scopeOf({ is404, routeOptions }: FastifyRequest): Scope | 'public' {
+  return is404 ? 'public' : (routeOptions.config.scope ?? 'write');
+}
+
+function checkLocal(listedOrigins: readonly string[]): onRequestAsyncHookHandler {
+  return async ({ headers: { host, origin } }) => {
+    if (!isLocalHost(host)) {
+      throw problem('not_local', 'without API keys only requests to localhost are served (API_KEYS, AUTH=none)');
+    }
+    if (origin !== undefined && !isLocalOrigin(origin, listedOrigins)) {
+      throw problem('not_local', 'without API keys only pages of localhost and of CORS_ORIGIN are served');
+    }
+  };
+}

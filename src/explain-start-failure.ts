@@ -1,0 +1,168 @@
+// Turns whatever kept the service from starting into what a person needs: one line that says what is wrong and what to
+// do. Errors that nobody foresaw keep their stack. The database's password is never part of it.
+import { networkInterfaces, userInfo } from 'node:os';
+import type { Connection } from '../db/client.ts';
+import { EmbeddedPostgresFailure } from '../db/embedded/embedded-failure.ts';
+import { UnsuitableDatabase } from '../db/unsuitable-database.ts';
+import type { Config } from './config.ts';
+import { StartFailure } from './start-failure.ts';
+
+interface Explanation {
+  what: string;
+  remedy: string | null;
+}
+
+type SystemError = Error & { code?: unknown; syscall?: string; path?: string; hostname?: string };
+
+/** @param config null: the failure is about the configuration itself. */
+export function explainStartFailure(error: unknown, config: Config | null): string {
+  const explanation = explain(error, config);
+  const text = explanation ? inOneLine(explanation, error instanceof StartFailure) : unforeseen(error);
+  return withoutSecret(text, config?.database.connection?.password);
+}
+
+function explain(error: unknown, config: Config | null): Explanation | null {
+  if (
+    error instanceof StartFailure ||
+    error instanceof EmbeddedPostgresFailure ||
+    error instanceof UnsuitableDatabase
+  ) {
+    return { what: error.message, remedy: error.remedy };
+  }
+  if (!(error instanceof Error) || !config) return null;
+  const failure = error as SystemError;
+  if (isListenFailure(failure, config)) return explainListenFailure(failure, config);
+  if (failure.path !== undefined) return explainFileFailure(failure, config);
+  return explainDatabaseFailure(failure, config.database.connection);
+}
+
+/** Line breaks of a StartFailure separate several faults; elsewhere they come from outside and forge nothing. */
+function inOneLine({ what, remedy }: Explanation, severalFaults: boolean): string {
+  const lines = severalFaults ? what : what.replace(/\s+/g, ' ').trim();
+  return remedy === null ? lines : `${lines}; ${remedy}`;
+}
+
+function unforeseen(error: unknown): string {
+  return `the service cannot start: ${error instanceof Error ? error.stack : String(error)}`;
+}
+
+function withoutSecret(text: string, secret = ''): string {
+  // Shorter ones would blot out half of every message, and be told thereby.
+  return secret.length < 4 ? text : text.replaceAll(secret, '***').replaceAll(encodeURIComponent(secret), '***');
+}
+
+function isListenFailure({ syscall, hostname }: SystemError, { http }: Config): boolean {
+  return syscall === 'listen' || (syscall === 'getaddrinfo' && hostname === http.host);
+}
+
+function explainListenFailure({ code, message }: SystemError, { http: { host, port } }: Config): Explanation {
+  switch (code) {
+    case 'EADDRINUSE':
+      return {
+        what: `port ${port} of ${host} is in use by another program`,
+        remedy: 'stop that one, or set PORT to another port (0 picks a free one)',
+      };
+    case 'EACCES':
+      return { what: `port ${port} is reserved for privileged users`, remedy: 'set PORT to 1024 or higher' };
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN': {
+      const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address));
+      return {
+        what: `HOST ${host} is not an address of this machine`,
+        remedy: `set HOST to one of ${[...new Set(own), '0.0.0.0'].join(', ')}`,
+      };
+    }
+    default:
+      return { what: `cannot listen on ${host}, port ${port}: ${message}`, remedy: 'correct HOST or PORT' };
+  }
+}
+
+const fileFailures: Record<string, [what: string, remedy: string]> = {
+  EACCES: ['may not be written by', 'give that user the right to, or set $VARIABLE to another folder'],
+  EPERM: ['may not be written by', 'give that user the right to, or set $VARIABLE to another folder'],
+  EROFS: ['is on a read-only file system for', 'set $VARIABLE to a folder that can be written'],
+  ENOSPC: ['is on a full disk for', 'free some space, or set $VARIABLE to a folder on another disk'],
+  EDQUOT: ['is past the disk quota of', 'free some space, or set $VARIABLE to a folder on another disk'],
+  ENOTDIR: ['is not a folder for', 'remove the file in its place, or set $VARIABLE to another folder'],
+  EEXIST: ['is not a folder for', 'remove the file in its place, or set $VARIABLE to another folder'],
+};
+
+function explainFileFailure({ code, path = '' }: SystemError, config: Config): Explanation | null {
+  const [what, remedy] = fileFailures[String(code)] ?? [];
+  if (!what || !remedy) return null;
+  const folders = { UPLOAD_DIR: config.uploadDir, EXPORT_DIR: config.exportDir, DATA_DIR: config.dataDir };
+  const isWithin = (folder: string) =>
+    path === folder || path.startsWith(`${folder}/`) || folder.startsWith(`${path}/`);
+  const [variable = 'DATA_DIR'] = Object.entries(folders).find(([, folder]) => isWithin(folder)) ?? [];
+  // What is set by default inside DATA_DIR is best moved by that.
+  const named = path.startsWith(config.dataDir) || config.dataDir.startsWith(path) ? 'DATA_DIR' : variable;
+  return {
+    what: `${named}: ${path} ${what} user ${userInfo().username} (${code})`,
+    remedy: remedy.replace('$VARIABLE', named),
+  };
+}
+
+const addressRemedy = 'start it, or correct DATABASE_URL or DB_HOST and DB_PORT';
+
+/** SQLSTATEs are those of https://www.postgresql.org/docs/current/errcodes-appendix.html. */
+function explainDatabaseFailure({ code, message }: SystemError, connection: Connection | null): Explanation | null {
+  if (typeof code !== 'string') return null;
+  const { host, port, user, database, schema } = connection ?? { host: 'the embedded server', schema: '' };
+  const server = connection ? `PostgreSQL at ${host}:${port}` : 'the embedded PostgreSQL';
+  const said = `${server} refuses: ${message}`;
+  switch (code) {
+    case 'ECONNREFUSED':
+    case 'ENOENT':
+      return { what: `${server} cannot be reached, nothing listens there (${code})`, remedy: addressRemedy };
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return {
+        what: `the host ${host} of the database is not known (${code})`,
+        remedy: 'correct DATABASE_URL or DB_HOST',
+      };
+    case 'CONNECT_TIMEOUT':
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return { what: `${server} cannot be reached, there is no answer (${code})`, remedy: addressRemedy };
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'CONNECTION_CLOSED':
+      return {
+        what: `${server} closes the connection (${code})`,
+        remedy: 'see its log; a server without TLS does so under DB_SSLMODE=require, verify-ca and verify-full',
+      };
+    case '28P01':
+      return {
+        what: `${server} does not accept the password of user ${user}`,
+        remedy: 'correct DATABASE_URL or DB_PASSWORD',
+      };
+    case '28000':
+      return { what: said, remedy: 'correct DATABASE_URL or DB_USER, DB_SSLMODE, or the pg_hba.conf of the server' };
+    case '3D000':
+      return { what: said, remedy: `create it (CREATE DATABASE "${database}"), or correct DATABASE_URL or DB_NAME` };
+    case '42501':
+      return {
+        what: `user ${user} lacks a right in the database ${database}: ${message}`,
+        remedy: /schema|relation|table/.test(message)
+          ? `GRANT USAGE, CREATE ON SCHEMA "${schema}" TO "${user}", or set DB_SCHEMA to one it owns`
+          : `GRANT CREATE ON DATABASE "${database}" TO "${user}"`,
+      };
+    case '53300':
+      return { what: said, remedy: 'raise max_connections of the server, or lower DB_MAX_OPEN_CONNS' };
+    case '53100':
+      return { what: `the disk of the database is full: ${message}`, remedy: 'free some space there' };
+    case '57P03':
+    case '57P01':
+      return { what: said, remedy: 'start again once it is ready' };
+    default:
+      if (/CERT|TLS|SSL|SELF_SIGNED|VERIFY_LEAF/.test(code)) {
+        return {
+          what: `the certificate of ${server} is not accepted: ${message} (${code})`,
+          remedy: 'name its root certificate in DB_SSLROOTCERT, or correct DB_HOST or DB_SSLMODE',
+        };
+      }
+      return /^[0-9A-Z]{5}$/.test(code) ? { what: `${said} (${code})`, remedy: 'see the log of the server' } : null;
+  }
+}

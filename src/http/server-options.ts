@@ -1,0 +1,33 @@
+// What Fastify itself must be constructed with, so that answers it would give by itself are ours as well.
+import type { Server } from 'node:http';
+import { type FastifyHttpOptions, LogController } from 'fastify';
+import { answerClientError } from './answer-client-error.ts';
+import { requestId } from './request-id.ts';
+import { sendProblem } from './send-problem.ts';
+
+/** Longer than any URL that passes the limit on headers (16 KiB): an id of any length is a job that is not there. */
+const maxParamLength = 20_000;
+
+/** Beside these come the logger's options. */
+export const serverOptions = {
+  genReqId: requestId,
+  // The same name in the log as in problems.
+  logController: new LogController({ requestIdLogLabel: 'request_id' }),
+  frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+  clientErrorHandler: answerClientError,
+  // Node answers 400 without a body; plugins/problem-details.ts does it with one.
+  http: { requireHostHeader: false },
+  // As above, for requests that arrive while the service stops.
+  return503OnClosing: false,
+  routerOptions: { maxParamLength },
+  ajv: {
+    customOptions: {
+      // Fastify's default removes what a schema does not know; here it is refused.
+      removeAdditional: false,
+      // Fastify's default also makes lists of single values, and the other way round.
+      coerceTypes: true,
+      // For explain-validation.ts.
+      verbose: true,
+    },
+  },
+} satisfies FastifyHttpOptions<Server>;

@@ -1,0 +1,22 @@
+/** Why a stored file cannot be read, or not to its end; the codes that clients see in a job's `failure`. */
+export type FileFaultCode =
+  | 'empty_file'
+  | 'unsupported_encoding'
+  | 'malformed_header'
+  | 'duplicate_column'
+  | 'missing_columns'
+  | 'malformed_json'
+  | 'damaged_gzip'
+  | 'file_too_large';
+
+/** The file itself is at fault: reading it again will end in the same way. */
+export class FileFault extends Error {
+  readonly code: FileFaultCode;
+  /** Physical line, from 1, where reading ended; undefined when the fault has no place. */
+  readonly line: number | undefined;
+  constructor(code: FileFaultCode, message: string, line?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.line = line;
+  }
+}

@@ -1,0 +1,28 @@
+// How the service logs: one JSON object a line on stdout, or, for people, coloured lines by pino-pretty.
+import { type LoggerOptions, stdTimeFunctions } from 'pino';
+import pinoPretty, { type PrettyStream } from 'pino-pretty';
+import type { Config } from './config.ts';
+
+/** Wherever headers end up in a line: `headers`, `req.headers`, `err.headers` … */
+const secrets = ['.authorization', '["x-api-key"]', '.cookie'].flatMap((name) => [
+  `headers${name}`,
+  `*.headers${name}`,
+]);
+
+/** The `logger` option of Fastify, which adds its serializers for requests, responses and errors. */
+export function loggerOptions({ log }: Pick<Config, 'log'>): LoggerOptions & { stream?: PrettyStream } {
+  const options: LoggerOptions = {
+    level: log.level,
+    timestamp: stdTimeFunctions.isoTime,
+    redact: { paths: secrets, censor: '[not shown]' },
+  };
+  if (log.format === 'json') return options;
+  // A stream rather than a transport: its thread would lose the last lines when the process ends.
+  const stream = pinoPretty({
+    sync: true,
+    colorize: process.stdout.isTTY,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+  });
+  return { ...options, stream };
+}

@@ -1,0 +1,246 @@
+// The routes of exports, as api.md describes them.
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
+import type { FastifyInstance } from 'fastify';
+import t, { type Test } from 'tap';
+import { build } from '../build.ts';
+import { ended, listen } from '../client.ts';
+
+interface ExportStatus {
+  job_id: string;
+  status: string;
+  total_records: number;
+  bytes: number;
+  download_url: string;
+  expires_at: string;
+  sha256: string;
+  failure?: { code: string };
+}
+
+async function buildFilled(t: Test, rows: number, env: Record<string, string> = {}): Promise<FastifyInstance> {
+  const app = await build(t, env);
+  await app.sql`INSERT INTO users
+    SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'u' || n || '@example.com', repeat('name ', 20) || n,
+      (ARRAY['admin', 'editor', 'viewer'])[1 + n % 3], n % 2 = 0, '2024-01-01T00:00:00Z'::timestamptz + n * interval '1 hour', now()
+    FROM generate_series(1, ${rows}) n`;
+  return app;
+}
+
+const postJob = (app: FastifyInstance, payload: object, headers: Record<string, string> = {}) =>
+  app.inject({ method: 'POST', url: '/v1/exports', payload, headers });
+
+async function runJob(app: FastifyInstance, payload: object): Promise<ExportStatus> {
+  const accepted = await postJob(app, payload);
+  t.equal(accepted.statusCode, 202, accepted.body);
+  return await ended<ExportStatus>(app, accepted.json().job_id, 'exports');
+}
+
+/** Connections of the streams' pool that are at work. */
+const busy = async (app: FastifyInstance) =>
+  (
+    await app.sql`SELECT FROM pg_stat_activity WHERE application_name = 'bulk streams' AND state <> 'idle' AND datname = current_database()`
+  ).length;
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await pause(10);
+}
+
+t.test('a streamed export: format, fields, filters, sort, limit, gzip', async (t) => {
+  const app = await buildFilled(t, 30);
+  const response = await app.inject('/v1/exports?resource=users');
+  t.match(response.headers, {
+    'content-type': 'application/x-ndjson',
+    'content-disposition': 'attachment; filename="users.ndjson"',
+    'x-request-id': String,
+  });
+  t.equal(response.body.trimEnd().split('\n').length, 30);
+  t.match(JSON.parse(response.body.split('\n')[0] ?? ''), { id: String, active: Boolean, created_at: /^2024-/ });
+
+  const csv = await app.inject(
+    '/v1/exports?resource=users&format=csv&fields=email,id&role[in]=admin,editor&created_at[lt]=2024-01-01T08:00:00Z&sort=-created_at&limit=2',
+  );
+  t.match(csv.headers, {
+    'content-type': 'text/csv; charset=utf-8',
+    'content-disposition': 'attachment; filename="users.csv"',
+  });
+  t.equal(
+    csv.body,
+    'email,id\nu7@example.com,00000000-0000-4000-8000-000000000007\nu6@example.com,00000000-0000-4000-8000-000000000006\n',
+  );
+  const json = await app.inject('/v1/exports?resource=users&format=json&limit=3');
+  t.match(json.headers['content-type'], /^application\/json/);
+  t.equal(json.json().length, 3);
+
+  const zipped = await app.inject({
+    url: '/v1/exports?resource=users&sort=id',
+    headers: { 'accept-encoding': 'gzip' },
+  });
+  t.equal(zipped.headers['content-encoding'], 'gzip');
+  t.equal(gunzipSync(zipped.rawPayload).toString().trimEnd().split('\n').length, 30);
+  t.match((await app.inject({ method: 'HEAD', url: '/v1/exports?resource=users&format=csv' })).headers, {
+    'content-type': /csv/,
+  });
+
+  for (const [query, code] of [
+    ['format=csv', 'resource_required'],
+    ['resource=people', 'unknown_resource'],
+    ['resource=users&format=xml', 'unknown_format'],
+    ['resource=users&fields=nme', 'unknown_field'],
+    ['resource=users&colour=red', 'unknown_field'],
+    ['resource=users&id=1', 'invalid_filter'],
+  ]) {
+    const refused = await app.inject(`/v1/exports?${query}`);
+    t.match(refused.json(), { status: 400, code }, query);
+    t.match(refused.headers['content-type'], /problem\+json/);
+    t.notOk(refused.headers['content-disposition']);
+  }
+});
+
+t.test('an export is one snapshot, whatever is written meanwhile', async (t) => {
+  const app = await buildFilled(t, 40_000);
+  const [response] = (await once(get(new URL('/v1/exports?resource=users', await listen(app))), 'response')) as [
+    IncomingMessage,
+  ];
+  await once(response, 'readable');
+  await app.sql`DELETE FROM users`;
+  let lines = 0;
+  for await (const block of response) lines += (block as Buffer).toString('latin1').split('\n').length - 1;
+  t.equal(lines, 40_000);
+});
+
+t.test('an export that the database breaks off breaks the connection', async (t) => {
+  const app = await buildFilled(t, 40_000);
+  for (const format of ['ndjson', 'json', 'csv']) {
+    const [response] = (await once(
+      get(new URL(`/v1/exports?resource=users&format=${format}`, await listen(app))),
+      'response',
+    )) as [IncomingMessage];
+    await once(response, 'readable');
+    await app.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE application_name = 'bulk streams' AND state <> 'idle' AND datname = current_database()`;
+    await t.rejects(async () => {
+      for await (const _ of response);
+    }, format);
+    t.equal(response.complete, false);
+  }
+  t.equal((await app.inject('/v1/exports?resource=users&limit=1')).statusCode, 200, 'the next one is served');
+});
+
+t.test('a client that leaves frees its connection', async (t) => {
+  const app = await buildFilled(t, 40_000, { DB_MAX_OPEN_CONNS: '11' });
+  for (let n = 0; n < 6; n++) {
+    const [response] = (await once(get(new URL('/v1/exports?resource=users', await listen(app))), 'response')) as [
+      IncomingMessage,
+    ];
+    await once(response, 'readable');
+    response.destroy();
+    await until(async () => (await busy(app)) === 0);
+  }
+  t.equal((await app.inject('/v1/exports?resource=users&limit=1')).statusCode, 200);
+});
+
+t.test('an export job makes a file to download, whole or in parts', async (t) => {
+  const app = await buildFilled(t, 500);
+  const accepted = await postJob(app, {
+    resource: 'users',
+    format: 'csv',
+    fields: ['id', 'role'],
+    filters: { role: 'admin', created_at: { gte: '2024-01-02T00:00:00Z' } },
+    sort: 'id',
+  });
+  t.match(accepted.json(), { job_id: String, status: 'pending', resource: 'users', format: 'csv' });
+  t.equal(accepted.headers.location, `/v1/exports/${accepted.json().job_id}`);
+  const job = await ended<ExportStatus>(app, accepted.json().job_id, 'exports');
+  t.match(job, {
+    status: 'completed',
+    download_url: `/v1/exports/${job.job_id}/download`,
+    expires_at: /Z$/,
+    sha256: /^[0-9a-f]{64}$/,
+  });
+
+  const whole = await app.inject(job.download_url);
+  t.equal(createHash('sha256').update(whole.rawPayload).digest('hex'), job.sha256);
+  t.equal(whole.rawPayload.length, job.bytes);
+  t.equal(whole.body.trimEnd().split('\n').length - 1, job.total_records);
+  t.match(whole.headers, {
+    etag: `"${job.sha256}"`,
+    'accept-ranges': 'bytes',
+    'content-length': `${job.bytes}`,
+    'content-disposition': 'attachment; filename="users.csv"',
+  });
+  const part = (headers: Record<string, string>) => app.inject({ url: job.download_url, headers });
+  const middle = await part({ range: 'bytes=10-19' });
+  t.equal(middle.statusCode, 206);
+  t.equal(middle.headers['content-range'], `bytes 10-19/${job.bytes}`);
+  t.equal(middle.body, whole.body.slice(10, 20));
+  t.equal((await part({ range: 'bytes=-5' })).body, whole.body.slice(-5));
+  t.equal((await part({ range: `bytes=${job.bytes - 3}-` })).body, whole.body.slice(-3));
+  t.equal((await part({ range: 'bytes=0-4', 'if-range': `"${job.sha256}"` })).body, whole.body.slice(0, 5));
+  t.equal((await part({ range: 'bytes=0-4', 'if-range': '"another"' })).statusCode, 200);
+  const beyond = await part({ range: `bytes=${job.bytes}-` });
+  t.match(beyond.json(), { status: 416, code: 'range_not_satisfiable' });
+  t.equal(beyond.headers['content-range'], `bytes */${job.bytes}`);
+  t.equal((await part({ 'if-none-match': `"${job.sha256}"` })).statusCode, 304);
+
+  const zipped = await runJob(app, { resource: 'users', compression: 'gzip' });
+  const file = await app.inject(zipped.download_url);
+  t.match(file.headers, {
+    'content-type': 'application/gzip',
+    'content-disposition': 'attachment; filename="users.ndjson.gz"',
+  });
+  t.equal(gunzipSync(file.rawPayload).toString().trimEnd().split('\n').length, 500);
+
+  const list = await app.inject('/v1/exports');
+  t.same(
+    list.json().exports.map((one: ExportStatus) => one.job_id),
+    [zipped.job_id, job.job_id],
+  );
+});
+
+t.test('export jobs are refused, replayed, cancelled and expire like the rest', async (t) => {
+  const app = await buildFilled(t, 100, { EXPORT_TTL: '1s' });
+  for (const [payload, code] of [
+    [{}, 'resource_required'],
+    [{ resource: 'users', format: 'xml' }, 'unknown_format'],
+    [{ resource: 'users', colour: 'red' }, 'unknown_option'],
+    [{ resource: 'users', compression: 'zip' }, 'invalid_option'],
+    [{ resource: 'users', filters: [] }, 'invalid_filter'],
+    [[], 'invalid_option'],
+  ] as const) {
+    t.match((await postJob(app, payload)).json(), { status: 400, code }, JSON.stringify(payload));
+  }
+  const headers = { 'content-type': 'application/json' };
+  t.match((await app.inject({ method: 'POST', url: '/v1/exports', payload: '{"resource"', headers })).json(), {
+    status: 400,
+  });
+
+  const key = { 'idempotency-key': 'k' };
+  const first = await postJob(app, { resource: 'users' }, key);
+  const again = await postJob(app, { format: 'ndjson', resource: 'users' }, key);
+  t.equal(again.statusCode, 200);
+  t.match(again.headers, { 'idempotency-replayed': 'true' });
+  t.equal(again.json().job_id, first.json().job_id);
+  t.match((await postJob(app, { resource: 'articles' }, key)).json(), { status: 422, code: 'idempotency_key_reused' });
+
+  const job = await ended<ExportStatus>(app, first.json().job_id, 'exports');
+  await until(async () => Date.now() > Date.parse(job.expires_at));
+  t.match((await app.inject(`/v1/exports/${job.job_id}/download`)).json(), { status: 410, code: 'export_expired' });
+
+  const session = await app.sql.reserve();
+  await session`BEGIN`;
+  await session`LOCK TABLE users IN ACCESS EXCLUSIVE MODE`;
+  const held = (await postJob(app, { resource: 'users' })).json().job_id;
+  t.match((await app.inject(`/v1/exports/${held}/download`)).json(), { status: 409, code: 'export_not_ready' });
+  await until(async () => (await app.inject(`/v1/exports/${held}`)).json().status === 'processing');
+  const cancelled = await app.inject({ method: 'POST', url: `/v1/exports/${held}/cancel` });
+  t.match([cancelled.statusCode, cancelled.json().status], [202, 'cancelled']);
+  await until(async () => (await busy(app)) === 0);
+  await session`ROLLBACK`;
+  session.release();
+  t.match((await app.inject({ method: 'POST', url: `/v1/exports/${held}/cancel` })).json(), { code: 'job_ended' });
+  t.match((await app.inject(`/v1/exports/${held}/download`)).json(), { status: 409 });
+  t.match((await app.inject('/v1/exports/x')).json(), { status: 404, code: 'job_not_found' });
+});

@@ -1,0 +1,65 @@
+// Decodes the objects of NDJSON files and JSON arrays, each by JSON.parse. Unknown properties are ignored; of properties
+// named twice the last one counts.
+import type { Resource } from '../src/resources/resource.ts';
+import type { ChunkText } from './chunk-text.ts';
+import { isBlank } from './field-checks.ts';
+import { NextOccurrence } from './next-occurrence.ts';
+import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.ts';
+import type { Values } from './validate.ts';
+
+export class JsonDecoder implements RecordDecoder {
+  plain = false;
+  readonly #text: ChunkText;
+  readonly #names: readonly string[];
+  readonly #backslash: NextOccurrence;
+  #object: Record<string, unknown> = {};
+
+  constructor(text: ChunkText, resource: Resource) {
+    this.#text = text;
+    this.#names = Object.keys(resource.fields);
+    this.#backslash = new NextOccurrence((from) => text.latin1.indexOf('\\', from));
+  }
+
+  decode(record: number, values: Values): Unreadable | null {
+    const text = this.#text;
+    const ascii = text.isAscii(record);
+    if (!ascii && !text.isUtf8(record)) return notUtf8;
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text.text(record));
+    } catch (error) {
+      return { code: 'json', message: `invalid JSON: ${reasonOf(error as SyntaxError)}` };
+    }
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+      return { code: 'json', message: `invalid JSON: expected an object, found ${kindOf(parsed)}` };
+    }
+    const object = parsed as Record<string, unknown>;
+    const names = this.#names;
+    for (let position = 0; position < names.length; position++) {
+      const value = object[names[position] as string];
+      values[position] = value === null || (typeof value === 'string' && isBlank(value)) ? undefined : value;
+    }
+    this.#object = object;
+    // JSON writes with a backslash all that COPY would escape; what is there without one stands for itself.
+    this.plain = ascii && !this.#backslash.isWithin(text.start(record), text.end(record));
+    return null;
+  }
+
+  received(position: number): string | null {
+    const value = this.#object[this.#names[position] as string] ?? '';
+    return (typeof value === 'string' ? value : JSON.stringify(value)) || null;
+  }
+}
+
+/** V8's reason without its quotation of the text and without its lines and columns, which are not those of the file. */
+function reasonOf({ message }: SyntaxError): string {
+  return message
+    .replace(/, (\.\.\.)?".*is not valid JSON$/s, '')
+    .replace(/ \(line \d+ column \d+\)$/, '')
+    .replace(' in JSON at ', ' at ');
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+}
