@@ -15,10 +15,12 @@ const pollMs = 10;
 
 /** @returns the job's id. @throws Error when the answer is not 202. */
 export async function upload(serviceUrl: string, { path, resource }: DataFile): Promise<string> {
-  const form = new FormData();
-  form.set('resource', resource);
-  form.set('file', await openAsBlob(path), basename(path));
-  const response = await fetch(`${serviceUrl}/v1/imports`, { method: 'POST', body: form });
+  const response = await askPatiently(async () => {
+    const form = new FormData();
+    form.set('resource', resource);
+    form.set('file', await openAsBlob(path), basename(path));
+    return await fetch(`${serviceUrl}/v1/imports`, { method: 'POST', body: form });
+  });
   const { job_id: jobId } = (await answer(response, 202)) as { job_id: string };
   return jobId;
 }
@@ -26,12 +28,24 @@ export async function upload(serviceUrl: string, { path, resource }: DataFile): 
 /** Polls until the job has ended. @throws Error unless it is completed. */
 export async function awaitCompletion(serviceUrl: string, jobId: string): Promise<ImportJob> {
   for (;;) {
-    const job = (await answer(await fetch(`${serviceUrl}/v1/imports/${jobId}`), 200)) as ImportJob;
+    const response = await askPatiently(async () => await fetch(`${serviceUrl}/v1/imports/${jobId}`));
+    const job = (await answer(response, 200)) as ImportJob;
     if (job.status === 'completed') return job;
     if (job.status === 'failed' || job.status === 'cancelled') {
       throw new Error(`import ${job.status}: ${job.failure?.detail ?? 'no reason given'}`);
     }
     await wait(pollMs);
+  }
+}
+
+/** Asks again when it is told to: a service that is too busy takes the longer for it. */
+async function askPatiently(ask: () => Promise<Response>): Promise<Response> {
+  for (;;) {
+    const response = await ask();
+    const retryAfterSeconds = response.headers.get('retry-after');
+    if (retryAfterSeconds === null || ![429, 503].includes(response.status)) return response;
+    await response.arrayBuffer();
+    await wait(Number(retryAfterSeconds) * 1000);
   }
 }
 

@@ -5,7 +5,7 @@ import { loadConfig } from '../src/config.ts';
 import { openRecords } from '../src/import/split-records.ts';
 import { resourceNamed } from '../src/resources/index.ts';
 import type { Chunk, CsvLayout } from '../workers/messages.ts';
-import parseChunk from '../workers/parse-chunk.ts';
+import { parseChunk } from '../workers/parse-chunk.ts';
 import { type Benchmark, inTurn, type Sample } from './benchmark.ts';
 import type { DataFile } from './data-files.ts';
 import { expectCount } from './measure-load.ts';
@@ -25,10 +25,11 @@ export function parseAgainst({ resource, format, baseline, parse, ...benchmark }
       const file = await bench.files.records(resource, format);
       const { chunks, csv } = await cut(file);
       const request = { jobId: crypto.randomUUID(), resource, format, csv, now: new Date().toISOString() };
+      const definition = resourceNamed(resource);
       const sides = {
         subject: async () =>
           measure(file, chunks, ({ firstRecord, bytes, table }) => {
-            return parsedRows(parseChunk({ ...request, firstRecord, bytes, table }));
+            return parseChunk({ ...request, firstRecord, bytes, table }, definition).rows;
           }),
         baseline: async () => measure(file, chunks, ({ bytes }) => parse(bytes)),
       };
@@ -52,7 +53,9 @@ async function cut({ path, resource, format }: DataFile): Promise<{ chunks: Chun
     maxUnpackedBytes: Number.MAX_SAFE_INTEGER,
     signal: new AbortController().signal,
   });
-  return { chunks: await Array.fromAsync(file.chunks), csv: file.csv };
+  const chunks: Chunk[] = [];
+  for await (const chunk of file.chunks) chunks.push(chunk);
+  return { chunks, csv: file.csv };
 }
 
 function measure(file: DataFile, chunks: readonly Chunk[], work: (chunk: Chunk) => number): Sample {

@@ -31,11 +31,16 @@ export async function cpuSecondsOf(pid: number): Promise<number | null> {
  * it, so that the sum never shrinks; a PostgreSQL server and its sessions are such a family.
  */
 export async function cpuSecondsOfFamily(pid: number): Promise<number | null> {
-  const head = await timesOf(pid);
-  if (!head) return null;
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const children = (await Promise.all(pids.map(timesOf))).filter((times) => times?.parent === pid);
-  return children.reduce((sum, child) => sum + child!.ownSeconds, head.ownSeconds + head.endedSeconds);
+  for (;;) {
+    const head = await timesOf(pid);
+    if (!head) return null;
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const children = (await Promise.all(pids.map(timesOf))).filter((times) => times?.parent === pid);
+    const after = await timesOf(pid);
+    // A child that was waited for meanwhile would be missed, or counted twice.
+    if (head.endedSeconds !== after?.endedSeconds) continue;
+    return children.reduce((sum, child) => sum + child!.ownSeconds, head.ownSeconds + head.endedSeconds);
+  }
 }
 
 /** The most memory that the process has had resident so far, in megabytes (10^6); null where it cannot be told. */

@@ -74,7 +74,7 @@ export class ServiceProcesses {
       return await work(service);
     } catch (error) {
       if (this.#options.signal.aborted) throw error;
-      const tail = lines.filter((line) => !line.includes('"reqId"')).slice(-8);
+      const tail = lines.filter((line) => !/"msg":"(incoming request|request completed)"/.test(line)).slice(-8);
       throw new Error(`${describe(error)}\nThe service's log ended with:\n${tail.join('\n')}`, { cause: error });
     } finally {
       await stop(child, ended);

@@ -14,7 +14,7 @@ export async function findConstraintNames(
   keys: readonly string[],
 ): Promise<ConstraintNames> {
   const indexes = await sql<{ name: string; expression: string }[]>`
-    SELECT relname AS name, pg_get_indexdef(indexrelid, 1, true) AS expression
+    SELECT relname AS name, replace(pg_get_indexdef(indexrelid, 1, true), '::text', '') AS expression
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
     WHERE indrelid = to_regclass(quote_ident(${shape.table})) AND indisunique AND indnkeyatts = 1`;
   const foreignKeys = await sql<{ name: string; column: string }[]>`

@@ -40,7 +40,7 @@ export interface CopiedRows extends Readable {
 }
 
 /**
- * Resolves when the server has begun, before the first row is there. Destroying the stream ends the statement.
+ * Resolves when the server begins to send. Destroying the stream ends the statement.
  * @param statement COPY … TO STDOUT.
  * @param signal gives up waiting for a connection, and destroys the stream with its reason.
  * @throws the server's error; the signal's reason. What fails later destroys the stream with that error.
@@ -95,11 +95,24 @@ interface RunningCopy {
 /** Runs the statement in the session, and releases that when neither the statement nor its cancelling can follow. */
 function runCopy(session: ReservedSql, statement: string): RunningCopy {
   const query = session.unsafe(statement);
-  const finished = outcomeOf(query);
-  let over = false;
+  const { promise: finished, resolve, reject } = Promise.withResolvers<number>();
+  let running = true;
   let cancelled: Promise<void> | undefined;
+  // The stream settles the query's promise; what the driver settles it with at the statement's end is heard here.
+  const driver = query as unknown as { resolve(value: unknown): void; reject(reason: unknown): void };
+  const { resolve: settle, reject: refuse } = driver;
+  driver.resolve = (value) => {
+    settle(value);
+    if (value instanceof Readable) return;
+    running = false;
+    resolve((value as { count: number }).count);
+  };
+  driver.reject = (reason) => {
+    refuse(reason);
+    running = false;
+    reject(reason);
+  };
   const release = async () => {
-    over = true;
     // The server may act on a cancel request late: by then the session must not run somebody else's statement.
     await cancelled;
     session.release();
@@ -109,27 +122,10 @@ function runCopy(session: ReservedSql, statement: string): RunningCopy {
     started: query.readable(),
     finished,
     end() {
-      if (over) return;
       // When no request can be sent, the statement runs on to its end, its rows discarded.
-      cancelled ??= query.cancel()?.catch(() => {});
+      if (running) cancelled ??= query.cancel()?.catch(() => {});
     },
   };
-}
-
-/** A query's promise is settled by the stream; what the driver settles it with at the statement's end is heard here. */
-function outcomeOf(query: object): Promise<number> {
-  const settle = query as { resolve(value: unknown): void; reject(reason: unknown): void };
-  const { resolve, reject } = settle;
-  const outcome = Promise.withResolvers<number>();
-  settle.resolve = (value) => {
-    resolve(value);
-    if (!(value instanceof Readable)) outcome.resolve((value as { count: number }).count);
-  };
-  settle.reject = (reason) => {
-    reject(reason);
-    outcome.reject(reason);
-  };
-  return outcome.promise;
 }
 
 /**
@@ -156,6 +152,7 @@ class Rows extends Readable implements CopiedRows {
       .on('readable', () => this.#wanted && this._read())
       .on('error', fail)
       .on('end', () => copy.finished.then((count) => this.#finish(count), fail));
+    if (signal?.aborted) this.#abort();
   }
 
   override _read(): void {

@@ -21,6 +21,7 @@ import {
 } from './embedded/cluster.ts';
 import { lockDataDir } from './embedded/data-dir-lock.ts';
 import { EmbeddedPostgresFailure } from './embedded/embedded-failure.ts';
+import { sqlstateOf } from './sqlstate.ts';
 
 /** Name of the role and of the database. */
 const name = 'bulk';
@@ -61,7 +62,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const adopted = await adopt(cluster, connect);
     if (!adopted) await startServer(cluster, { ...(await usualSettings(dataDir)), ...settings });
     const server = (await runningServer(cluster))!;
-    await createDatabase(connect(server.port));
+    await createDatabase(connect(server.port), passwordFileOf(dataDir));
     log?.info({ port: server.port, dataDir, adopted }, `Embedded PostgreSQL ${adopted ? 'adopted' : 'started'}`);
     const { pid } = server;
     let stopped: Promise<void> | undefined;
@@ -91,9 +92,11 @@ async function prepareCluster(dataDir: string, log: EmbeddedPostgresOptions['log
   return { dir, logFile: join(dataDir, 'postgres.log'), binaries, account };
 }
 
+const passwordFileOf = (dataDir: string) => join(dataDir, 'postgres.password');
+
 /** The password of the cluster, which is made if need be. */
 async function clusterPassword(cluster: Cluster, dataDir: string): Promise<string> {
-  const file = join(dataDir, 'postgres.password');
+  const file = passwordFileOf(dataDir);
   if (await clusterExists(cluster.dir)) {
     await shortenLog(cluster.logFile);
     return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -147,11 +150,14 @@ async function answers(connection: Connection, clusterDir: string): Promise<bool
   }
 }
 
-async function createDatabase(connection: Connection): Promise<void> {
+async function createDatabase(connection: Connection, passwordFile: string): Promise<void> {
   const sql = openPool({ ...connection, database: 'postgres' }, { max: 1, name: 'bulk start' });
   try {
     const existing = await sql`SELECT FROM pg_database WHERE datname = ${name}`;
     if (existing.length === 0) await sql`CREATE DATABASE ${sql(name)}`;
+  } catch (error) {
+    if (sqlstateOf(error) !== '28P01') throw error;
+    throw new EmbeddedPostgresFailure(`${passwordFile} does not hold the password`, 'restore that file', error);
   } finally {
     await sql.end({ timeout: 5 });
   }

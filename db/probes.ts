@@ -1,5 +1,7 @@
 // Looks up many values at once, each set as one array parameter. `= ANY` probes the index value by value (28 ms a
 // chunk); the same as NOT EXISTS over unnest() made the planner merge the whole index (207 ms, performance.md).
+// The literal is read in a sub-select, once: a bare cast is evaluated anew for every row of a sequential scan, which the
+// planner takes when the set is about as large as the table (5,000 ids in a table of 5,000 rows: 14 s against 15 ms).
 import type { TransactionSql } from './client.ts';
 
 /** A set of values as a PostgreSQL array literal; folded as the index expression folds. */
@@ -18,7 +20,7 @@ export async function findExisting(
 ): Promise<Set<string>> {
   const rows = await tx<{ value: string }[]>`
     SELECT ${tx.unsafe(expression)}::text AS value FROM ${tx(table)}
-    WHERE ${tx.unsafe(expression)} = ANY (${literal}::text::${tx.unsafe(type)}[])`;
+    WHERE ${tx.unsafe(expression)} = ANY ((SELECT ${literal}::text::${tx.unsafe(type)}[])::${tx.unsafe(type)}[])`;
   return new Set(rows.map((row) => row.value));
 }
 
@@ -30,7 +32,7 @@ export async function findReferenced(
   lock: boolean,
 ): Promise<Set<string>> {
   const rows = await tx<{ value: string }[]>`
-    SELECT id::text AS value FROM ${tx(table)} WHERE id = ANY (${literal}::text::uuid[]) ${lock ? tx`FOR KEY SHARE` : tx``}`;
+    SELECT id::text AS value FROM ${tx(table)} WHERE id = ANY ((SELECT ${literal}::text::uuid[])::uuid[]) ${lock ? tx`FOR KEY SHARE` : tx``}`;
   return new Set(rows.map((row) => row.value));
 }
 
@@ -38,7 +40,7 @@ export async function findReferenced(
 export async function lockReferenced(tx: TransactionSql, table: string, literal: string): Promise<boolean> {
   const [row] = await tx<{ complete: boolean }[]>`
     SELECT count(*) = cardinality(${literal}::text::uuid[]) AS complete
-    FROM (SELECT FROM ${tx(table)} WHERE id = ANY (${literal}::text::uuid[]) FOR KEY SHARE) locked`;
+    FROM (SELECT FROM ${tx(table)} WHERE id = ANY ((SELECT ${literal}::text::uuid[])::uuid[]) FOR KEY SHARE) locked`;
   return row?.complete === true;
 }
 

@@ -29,7 +29,7 @@ export interface TableShape {
   table: string;
   /** `types`: accepted results of format_type(), length modifiers left out. */
   columns: { name: string; types: readonly string[]; collation?: 'C' }[];
-  /** Expressions that must have a unique index of their own, as pg_get_indexdef prints them; the first is the primary key. */
+  /** Expressions that must have a unique index of their own, as pg_get_indexdef prints them but for the cast of a varchar; the first is the primary key. */
   uniques: readonly string[];
   references: { column: string; table: string }[];
 }
@@ -74,7 +74,7 @@ async function compareColumns(client: Sql, oid: number, shape: TableShape): Prom
 
 async function compareUniques(client: Sql, oid: number, shape: TableShape): Promise<string[]> {
   const found = await client<{ expression: string; primary: boolean }[]>`
-    SELECT pg_get_indexdef(indexrelid, 1, true) AS expression, indisprimary AS primary FROM pg_index
+    SELECT replace(pg_get_indexdef(indexrelid, 1, true), '::text', '') AS expression, indisprimary AS primary FROM pg_index
     WHERE indrelid = ${oid} AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
   return shape.uniques
     .filter((expression, i) => !found.some((index) => index.expression === expression && (i > 0 || index.primary)))

@@ -55,7 +55,7 @@ function checkKey(keys: readonly ApiKey[]): onRequestAsyncHookHandler {
   };
 }
 
-/** There is nothing to protect where nothing is; routes from before the hook above (CORS) are no exception otherwise. */
+/** Where nothing is, nothing needs protection. A route from before the hook above (the preflights') gets the strictest. */
 function scopeOf({ is404, routeOptions }: FastifyRequest): Scope | 'public' {
   return is404 ? 'public' : (routeOptions.config.scope ?? 'write');
 }

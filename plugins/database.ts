@@ -30,7 +30,7 @@ export default fp(
   async (app) => {
     const { config, log } = app;
     const { schema, maxConnections } = config.database;
-    const settings = { max_connections: maxConnections + spareConnections };
+    const settings = { max_connections: Math.max(100, maxConnections + spareConnections) };
     const embedded = config.database.connection
       ? null
       : await startEmbeddedPostgres({ dataDir: config.dataDir, schema, log, settings });
@@ -64,6 +64,6 @@ async function findDifferences(sql: Sql, tables: 'existing' | 'all'): Promise<st
 function refuse(differences: string[]): void {
   if (differences.length === 0) return;
   throw new StartFailure(`the database's tables do not fit the resources: ${differences.join('; ')}`, {
-    remedy: 'set DB_SCHEMA to a schema of its own, or alter the tables',
+    remedy: 'set DB_SCHEMA to a schema of its own (or back to the one it was), or alter the tables',
   });
 }

@@ -13,6 +13,7 @@ import importJobs from '../plugins/import-jobs.ts';
 import imports from '../plugins/imports.ts';
 import jobQueue from '../plugins/job-queue.ts';
 import metrics from '../plugins/metrics.ts';
+import monitor from '../plugins/monitor.ts';
 import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
 import seed from '../plugins/seed.ts';
@@ -20,6 +21,7 @@ import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
 import type { Config } from './config.ts';
+import { serverOptions } from './http/server-options.ts';
 import { loggerOptions } from './logger.ts';
 
 declare module 'fastify' {
@@ -31,7 +33,7 @@ declare module 'fastify' {
 /** A service that is ready to listen; close() gives back all it opened. @throws whatever kept a plugin from starting. */
 export async function buildApp(config: Config): Promise<FastifyInstance> {
   // A database may take its time to recover or migrate: no time limit for plugins.
-  const app = Fastify({ logger: loggerOptions(config), pluginTimeout: 0 });
+  const app = Fastify({ ...serverOptions, logger: loggerOptions(config), pluginTimeout: 0 });
   app.decorate('config', config);
   try {
     await registerPlugins(app);
@@ -55,6 +57,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(streamPool);
   await app.register(parsePool);
   await app.register(jobQueue);
+  await app.register(monitor);
   await app.register(telemetry);
   await app.register(backPressure);
   await app.register(idempotency);

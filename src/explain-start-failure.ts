@@ -32,7 +32,8 @@ function explain(error: unknown, config: Config | null): Explanation | null {
   if (!(error instanceof Error) || !config) return null;
   const failure = error as SystemError;
   if (isListenFailure(failure, config)) return explainListenFailure(failure, config);
-  if (failure.path !== undefined) return explainFileFailure(failure, config);
+  // A write to a file that is open does not say which one.
+  if (failure.path !== undefined || failure.syscall === 'write') return explainFileFailure(failure, config);
   return explainDatabaseFailure(failure, config.database.connection);
 }
 
@@ -78,37 +79,56 @@ function explainListenFailure({ code, message }: SystemError, { http: { host, po
   }
 }
 
+/** VARIABLE, PATH and USER stand for those at hand. */
 const fileFailures: Record<string, [what: string, remedy: string]> = {
-  EACCES: ['may not be written by', 'give that user the right to, or set $VARIABLE to another folder'],
-  EPERM: ['may not be written by', 'give that user the right to, or set $VARIABLE to another folder'],
-  EROFS: ['is on a read-only file system for', 'set $VARIABLE to a folder that can be written'],
-  ENOSPC: ['is on a full disk for', 'free some space, or set $VARIABLE to a folder on another disk'],
-  EDQUOT: ['is past the disk quota of', 'free some space, or set $VARIABLE to a folder on another disk'],
-  ENOTDIR: ['is not a folder for', 'remove the file in its place, or set $VARIABLE to another folder'],
-  EEXIST: ['is not a folder for', 'remove the file in its place, or set $VARIABLE to another folder'],
+  EACCES: ['USER may not write to PATH', 'give this user the right to, or set VARIABLE to another folder'],
+  EPERM: ['USER may not write to PATH', 'give this user the right to, or set VARIABLE to another folder'],
+  EROFS: ['PATH is on a read-only file system', 'set VARIABLE to a folder that can be written'],
+  ENOSPC: ['the disk of PATH is full', 'free some space, or set VARIABLE to a folder on another disk'],
+  EDQUOT: ['the disk quota of USER is used up at PATH', 'free some space, or set VARIABLE to a folder on another disk'],
+  ENOTDIR: ['a file is where a folder should be in PATH', 'remove it, or set VARIABLE to another folder'],
+  EEXIST: ['a file is where a folder should be in PATH', 'remove it, or set VARIABLE to another folder'],
 };
 
-function explainFileFailure({ code, path = '' }: SystemError, config: Config): Explanation | null {
+function explainFileFailure({ code, path: given }: SystemError, config: Config): Explanation | null {
+  const path = given ?? config.dataDir;
   const [what, remedy] = fileFailures[String(code)] ?? [];
   if (!what || !remedy) return null;
-  const folders = { UPLOAD_DIR: config.uploadDir, EXPORT_DIR: config.exportDir, DATA_DIR: config.dataDir };
-  const isWithin = (folder: string) =>
-    path === folder || path.startsWith(`${folder}/`) || folder.startsWith(`${path}/`);
-  const [variable = 'DATA_DIR'] = Object.entries(folders).find(([, folder]) => isWithin(folder)) ?? [];
-  // What is set by default inside DATA_DIR is best moved by that.
-  const named = path.startsWith(config.dataDir) || config.dataDir.startsWith(path) ? 'DATA_DIR' : variable;
-  return {
-    what: `${named}: ${path} ${what} user ${userInfo().username} (${code})`,
-    remedy: remedy.replace('$VARIABLE', named),
-  };
+  const variable = variableOf(path, config);
+  const fillIn = (text: string) =>
+    text
+      .replace('VARIABLE', () => variable)
+      .replace('PATH', () => path)
+      .replace('USER', userName);
+  return { what: `${variable}: ${fillIn(what)} (${code})`, remedy: fillIn(remedy) };
+}
+
+function userName(): string {
+  try {
+    return `user ${userInfo().username}`;
+  } catch {
+    // In a container the id need not have a name.
+    return `user ${process.getuid?.()}`;
+  }
+}
+
+/** The variable to set: what is by default inside DATA_DIR is moved by that. */
+function variableOf(path: string, { dataDir, uploadDir, exportDir }: Config): string {
+  const concerns = (folder: string) => `${path}/`.startsWith(`${folder}/`) || `${folder}/`.startsWith(`${path}/`);
+  if (concerns(dataDir)) return 'DATA_DIR';
+  if (concerns(uploadDir)) return 'UPLOAD_DIR';
+  return concerns(exportDir) ? 'EXPORT_DIR' : 'DATA_DIR';
 }
 
 const addressRemedy = 'start it, or correct DATABASE_URL or DB_HOST and DB_PORT';
 
+/** In messages about the server that we started ourselves; none of them is a person's to set. */
+const embedded = { host: '127.0.0.1', port: '', user: 'bulk', database: 'bulk', schema: 'public' };
+
 /** SQLSTATEs are those of https://www.postgresql.org/docs/current/errcodes-appendix.html. */
 function explainDatabaseFailure({ code, message }: SystemError, connection: Connection | null): Explanation | null {
   if (typeof code !== 'string') return null;
-  const { host, port, user, database, schema } = connection ?? { host: 'the embedded server', schema: '' };
+  const { host, port, user, database, schema } = connection ?? embedded;
   const server = connection ? `PostgreSQL at ${host}:${port}` : 'the embedded PostgreSQL';
   const said = `${server} refuses: ${message}`;
   switch (code) {

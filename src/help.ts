@@ -18,7 +18,7 @@ export function helpText(): string {
     [group, ...members.map(([name, variable]) => describe(name, variable, indent))].join('\n'),
   );
   return [
-    `${packageJson.name} ${packageJson.version}: ${packageJson.description}`,
+    `${packageJson.name} ${packageJson.version}\n${packageJson.description}`,
     [
       'Usage:',
       '  npm start                     with the embedded PostgreSQL in ./data',
@@ -27,7 +27,7 @@ export function helpText(): string {
       '  node src/server.ts --version',
     ].join('\n'),
     ...sections,
-    'Durations are written 500ms, 30s, 15m, 24h or 30d; sizes 524288000, 500MB or 2GiB. Empty values count as not set.',
+    'Durations: 500ms, 30s, 15m, 24h, 30d. Sizes: 524288000, 500MB, 2GiB. Empty values count as not set.',
   ].join('\n\n');
 }
 

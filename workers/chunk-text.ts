@@ -52,7 +52,11 @@ export class ChunkText {
   }
 
   isUtf8(record: number): boolean {
-    return this.#valid || isUtf8(this.#buffer.subarray(this.start(record), this.end(record)));
+    const start = this.start(record);
+    const end = this.end(record);
+    if (!this.#valid) return isUtf8(this.#buffer.subarray(start, end));
+    // What lay between two records may have been left out: half a character and another half are no character.
+    return !isContinuation(this.#buffer[start]) && !isContinuation(this.#buffer[end]);
   }
 
   text(record: number): string {
@@ -67,6 +71,11 @@ export class ChunkText {
     const end = this.end(record);
     return end > start ? this.#buffer.toString('utf8', start, Math.min(end, start + excerptBytes)) : null;
   }
+}
+
+/** Whether the byte goes on with a character that began before it (RFC 3629). */
+function isContinuation(byte = 0): boolean {
+  return (byte & 0xc0) === 0x80;
 }
 
 function findOtherThanAscii(bytes: Uint8Array, from: number): number {

@@ -49,7 +49,7 @@ export class CsvDecoder implements RecordDecoder {
       const position = this.#positions[column] as number;
       if (position < 0) continue;
       const cell = this.#cells[column] as string;
-      if (!isBlank(cell)) values[position] = valueOf(this.#types[column] as Field['type'], cell);
+      if (!isBlank(cell)) values[position] = toValue(this.#types[column] as Field['type'], cell);
     }
     return null;
   }
@@ -114,7 +114,7 @@ function parseQuoted(text: ChunkText, delimiter: string): Map<number, string[]> 
 }
 
 /** @param cell not blank. */
-function valueOf(type: Field['type'], cell: string): unknown {
+function toValue(type: Field['type'], cell: string): unknown {
   switch (type) {
     case 'text':
     case 'slug':

@@ -24,7 +24,8 @@ export function isTimestamp(text: string): boolean {
   if (length === offset + 1) {
     if ((sign & ~lowerCaseBit) !== capitalZ) return false;
   } else {
-    if (length !== offset + 6 || (sign !== plus && sign !== hyphen) || text.charCodeAt(offset + 3) !== colon) return false;
+    if (length !== offset + 6 || (sign !== plus && sign !== hyphen) || text.charCodeAt(offset + 3) !== colon)
+      return false;
     if (!(twoDigits(text, offset + 1) <= 15 && twoDigits(text, offset + 4) <= 59)) return false;
   }
   return (year > 1 && year < 9999) || isWithinYears(text, offset);

@@ -105,13 +105,19 @@ function ruleOf(name: string, field: Field, keyword: FailedKeyword, value: unkno
       }
       return { code: 'type', message: `${name} must be ${typeNames[field.type] ?? 'a string'}` };
     case 'enum':
-      return { code: 'enum', message: `invalid ${name}, must be one of: ${'values' in field && field.values.join(', ')}` };
+      return {
+        code: 'enum',
+        message: `invalid ${name}, must be one of: ${'values' in field && field.values.join(', ')}`,
+      };
     case 'format':
       return formatRules[field.type]?.(name) ?? unreachable(name, keyword);
     case 'storable':
       return { code: 'encoding', message: 'contains a character PostgreSQL cannot store' };
     case 'maxCharacters':
-      return { code: 'length', message: `${name} must be at most ${'maxLength' in field && field.maxLength} characters` };
+      return {
+        code: 'length',
+        message: `${name} must be at most ${'maxLength' in field && field.maxLength} characters`,
+      };
     case 'maxWords': {
       const limit = 'maxWords' in field && field.maxWords;
       return { code: 'words', message: `${name} exceeds maximum of ${limit} words (has ${countWords(String(value))})` };

@@ -7,6 +7,8 @@ import { awaitCompletion, upload } from '../http-client.ts';
 import { latencySample, steadyLoad } from '../steady-load.ts';
 
 const intervalMs = 10;
+/** Enough that an update that waits holds up no other. */
+const connections = 20;
 const quietMs = { full: 5000, quick: 500 };
 
 export default {
@@ -18,10 +20,11 @@ export default {
     const sizes = { users: bench.files.sizeOf('users'), articles: bench.files.sizeOf('articles') };
     const round = async () =>
       await bench.databases.use({ loaded: ['users', 'articles'] }, async (database) => {
-        // Enough connections that an update that waits holds up no other.
-        const sql = openPool(connectionTo(database), { max: 20, name: 'bulk bench neighbour' });
+        const sql = openPool(connectionTo(database), { max: connections, name: 'bulk bench neighbour' });
         const update = async (question: number) => await updateParent(sql, sizes, question);
         try {
+          // All of them open before the first update is due.
+          await Promise.all(Array.from({ length: connections }, async () => await sql`SELECT pg_sleep(0.5)`));
           return await bench.services.use(database, async ({ url }) => {
             const quiet = wait(bench.settings.quick ? quietMs.quick : quietMs.full);
             const baseline = await steadyLoad(update, intervalMs, quiet);

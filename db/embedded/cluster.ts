@@ -2,7 +2,7 @@
 // in the terminal reaches the service alone, which then stops the server last), watched through postmaster.pid.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chown, mkdtemp, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -58,13 +58,17 @@ export async function initCluster(
   const unfinished = await mkdtemp(join(dirname(dir), prefix));
   if (account) await chown(unfinished, account.uid, account.gid);
   const flags = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-  await run(
-    binaries.initdb,
-    [`--pgdata=${unfinished}`, `--username=${user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', ...flags],
-    { env: environment, cwd: '/', ...account },
-  ).catch((error: { stderr?: string }) => {
-    throw serverFailure('the embedded PostgreSQL could not be initialised', error.stderr ?? String(error), error);
-  });
+  try {
+    await run(
+      binaries.initdb,
+      [`--pgdata=${unfinished}`, `--username=${user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', ...flags],
+      { env: environment, cwd: '/', ...account },
+    );
+  } catch (error) {
+    await rm(unfinished, { recursive: true, force: true, maxRetries: 5 });
+    const { stderr = String(error) } = error as { stderr?: string };
+    throw serverFailure('the embedded PostgreSQL could not be initialised', stderr, error);
+  }
   await rename(unfinished, dir);
 }
 
@@ -75,12 +79,14 @@ export interface RunningServer {
   status: string;
 }
 
-/** The server that runs on the cluster, if any. Forgets the pid file of one that is gone when its pid is somebody else's now. */
+/** The server that runs on the cluster, if any. The pid file of one that is gone is removed. */
 export async function runningServer({ dir }: Cluster): Promise<RunningServer | null> {
   const server = await readPidFile(dir);
-  if (!server || !(await isRunning(server.pid))) return null;
-  if ((await commandOf(server.pid))?.includes(` -D ${dir} -c `) ?? true) return server;
-  // PostgreSQL itself would refuse to start, taking that process for a server.
+  if (!server) return null;
+  if ((await isRunning(server.pid)) && ((await commandOf(server.pid))?.includes(` -D ${dir} -c `) ?? true))
+    return server;
+  // PostgreSQL would refuse to start: any process of that pid is a server to it, even one that is dead but not reaped
+  // (in a container without an init). Sessions that survive their server are found by their shared memory instead.
   await rm(join(dir, 'postmaster.pid'), { force: true });
   return null;
 }
@@ -115,9 +121,13 @@ export async function startServer(cluster: Cluster, settings: Record<string, str
       child.unref();
       if (await becomesReady(cluster, child)) return child;
       const said = (await readFile(cluster.logFile)).subarray(from).toString();
-      // Somebody else may take the port between our look and the server's.
-      if (attempt < 5 && /could not bind|could not create any TCP/.test(said)) continue;
-      throw serverFailure('the embedded PostgreSQL did not start', said);
+      // Somebody else may take the port between our look and the server's; sessions of a server that was killed take a
+      // moment to notice.
+      if (attempt < 5 && /could not bind|could not create any TCP|is still in use/.test(said)) {
+        await wait(100);
+        continue;
+      }
+      throw serverFailure('the embedded PostgreSQL did not start', said || (await whySilent(cluster)));
     } finally {
       await log.close();
     }
@@ -177,10 +187,18 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+/** On a full disk the server cannot even write why it ends. */
+async function whySilent({ logFile }: Cluster): Promise<string> {
+  const { bavail, bsize } = await statfs(dirname(logFile));
+  return bavail * bsize < 2 ** 20 ? 'No space left on device' : 'it said nothing';
+}
+
 /** The server's first complaint, as one line. */
 function serverFailure(what: string, output: string, cause?: unknown): EmbeddedPostgresFailure {
-  const complaints = output.split('\n').filter((line) => /FATAL|PANIC|[Ee]rror:|DETAIL/.test(line));
-  const reason = (complaints.length > 0 ? complaints : output.trim().split('\n')).slice(0, 2).join('; ');
+  // Without the time and the pid before the level.
+  const lines = output.split('\n').map((line) => line.replace(/^\S+ \S+ UTC \[\d+\] /, '').trim());
+  const complaints = lines.filter((line) => /FATAL|PANIC|[Ee]rror:|DETAIL/.test(line));
+  const reason = (complaints.length > 0 ? complaints : lines.filter((line) => line !== '')).slice(0, 2).join('; ');
   const remedy = /No space left/.test(output)
     ? 'free some disk space, or set DATA_DIR to a folder on another disk'
     : /incompatible with server/.test(output)

@@ -39,6 +39,12 @@ export class ByteInput {
     return found === -1 ? -1 : this.offset + found;
   }
 
+  /** Up to `length` bytes from a position as Latin-1: a character is a byte. */
+  text(position: number, length: number): string {
+    const from = position - this.offset;
+    return this.bytes.toString('latin1', from, Math.min(from + length, this.bytes.length));
+  }
+
   /**
    * Adds at least one byte, or sets `ended`.
    * @param keepFrom position; what lies before it is given up.

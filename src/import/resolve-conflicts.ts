@@ -28,7 +28,7 @@ export async function resolveConflicts(
       table: resource.name,
       expression: keyExpression(resource, field),
       type: resource.fields[field]?.type === 'uuid' ? 'uuid' : 'text',
-      literal: arrayLiteral(new Set(values)),
+      literal: arrayLiteral(new Set(values.filter((value) => value !== ''))),
     });
     keys.push({ field, values, taken });
   }
@@ -46,6 +46,7 @@ export async function resolveConflicts(
     const place = placeOf(chunk, row);
     const before = errors.length;
     for (const { field, values, taken } of keys) {
+      // NULL is no key: it stays out of `taken`.
       if (taken.has(values[row] as string))
         errors.push(duplicateError(place, field, readColumn(resource, chunk, row, field)));
     }
@@ -55,11 +56,12 @@ export async function resolveConflicts(
     }
     if (errors.length > before) continue;
     accepted[row] = 1;
-    for (const { values, taken } of keys) taken.add(values[row] as string);
+    for (const { values, taken } of keys) if (values[row] !== '') taken.add(values[row] as string);
   }
   return { accepted, errors };
 }
 
 function decodeValues({ field, lines }: FieldValues): { field: string; values: string[] } {
-  return { field, values: new TextDecoder().decode(lines).split('\n') };
+  // Each line is ended: what follows the last line feed is no value.
+  return { field, values: new TextDecoder().decode(lines).split('\n').slice(0, -1) };
 }

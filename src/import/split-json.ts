@@ -32,9 +32,8 @@ type State =
   /** Before the first element, or after a comma. */
   | 'first'
   | 'element'
-  /** Within an element: between brackets, in a string, in a number or word. */
-  | 'brackets'
-  | 'string'
+  /** Within an element: one with brackets or a string; a number or a word. */
+  | 'nested'
   | 'word'
   /** After an element, after the array. */
   | 'after'
@@ -47,6 +46,7 @@ export class JsonSplitter implements Splitter {
   #state: State = 'first';
   /** How many brackets are open within the element. */
   #depth = 0;
+  #quoted = false;
   readonly #at: Place;
   /** Start of the element that has been begun. */
   readonly #start: Place;
@@ -80,10 +80,8 @@ export class JsonSplitter implements Splitter {
   /** @returns false when more bytes are needed. */
   #step(): boolean {
     switch (this.#state) {
-      case 'brackets':
-        return this.#passBrackets();
-      case 'string':
-        return this.#passString();
+      case 'nested':
+        return this.#passNested();
       case 'word':
         return this.#passWord();
       default:
@@ -111,64 +109,43 @@ export class JsonSplitter implements Splitter {
     this.#start.line = this.#at.line;
     this.#depth = 0;
     if (byte === comma || byte === closingBracket || byte === 0x7d) throw this.#fault('an element is missing');
-    if (byte === quote) {
-      this.#state = 'string';
-      this.#at.position++;
-    } else if (byte === 0x7b || byte === 0x5b) this.#state = 'brackets';
-    else this.#state = 'word';
+    this.#state = byte === quote || byte === 0x5b || byte === 0x7b ? 'nested' : 'word';
   }
 
-  #passBrackets(): boolean {
+  /** Reads on in an element that is a string, or has brackets. Hot: everything is in local variables. */
+  #passNested(): boolean {
     const { bytes, offset } = this.#input;
     const { length } = bytes;
     let at = this.#at.position - offset;
     let { line } = this.#at;
     let depth = this.#depth;
-    for (; at < length; at++) {
+    let quoted = this.#quoted;
+    let whole = false;
+    while (!whole) {
+      const stops = quoted ? ending : structural;
+      while (at < length && stops[bytes[at] as number] === 0) at++;
+      if (at === length) break;
       const byte = bytes[at] as number;
-      if (structural[byte] === 0) continue;
       if (byte === lineFeed) line++;
       else if (byte === quote) {
-        this.#state = 'string';
-        break;
+        quoted = !quoted;
+        whole = depth === 0 && !quoted;
+      } else if (byte === backslash) {
+        // What is escaped is passed over with its backslash, as soon as it is there.
+        if (at + 1 === length) break;
+        if (bytes[++at] === lineFeed) line++;
       }
       // Opening brackets are 0x5b and 0x7b, closing ones 0x5d and 0x7d.
       else if ((byte & 0x06) === 0x02) depth++;
-      else if (--depth === 0) break;
+      else whole = --depth === 0;
+      at++;
     }
-    this.#depth = depth;
+    this.#at.position = offset + at;
     this.#at.line = line;
-    this.#at.position = offset + at;
-    if (at === length) return false;
-    this.#at.position++;
-    if (depth === 0) this.#add();
-    return true;
-  }
-
-  #passString(): boolean {
-    const { bytes, offset } = this.#input;
-    const { length } = bytes;
-    let at = this.#at.position - offset;
-    for (; at < length; at++) {
-      const byte = bytes[at] as number;
-      if (ending[byte] === 0) continue;
-      if (byte === lineFeed) this.#at.line++;
-      else if (byte === quote) break;
-      // What is escaped is passed over with its backslash, as soon as it is there.
-      else if (byte === backslash) {
-        if (at + 1 === length) {
-          this.#at.position = offset + at;
-          return false;
-        }
-        if (bytes[++at] === lineFeed) this.#at.line++;
-      }
-    }
-    this.#at.position = offset + at;
-    if (at === length) return false;
-    this.#at.position++;
-    if (this.#depth === 0) this.#add();
-    else this.#state = 'brackets';
-    return true;
+    this.#depth = depth;
+    this.#quoted = quoted;
+    if (whole) this.#add();
+    return whole;
   }
 
   #passWord(): boolean {
@@ -189,7 +166,7 @@ export class JsonSplitter implements Splitter {
   }
 
   #isWithin(): boolean {
-    return this.#state === 'brackets' || this.#state === 'string' || this.#state === 'word';
+    return this.#state === 'nested' || this.#state === 'word';
   }
 
   #isTooLong(): boolean {

@@ -9,6 +9,8 @@ export interface CuttableProxy {
   connection: Connection;
   /** Resets every connection there is: the client sees ECONNRESET. */
   cut(): void;
+  /** Refuses new connections; those that there are stay. */
+  refuse(): void;
 }
 
 /** @param intercept sees what the client sends; what it returns is answered in the server's place, and that is the end. */
@@ -45,9 +47,13 @@ export async function startProxy(
   const cut = () => {
     for (const client of clients) client.resetAndDestroy();
   };
-  test.after(() => {
-    cut();
+  const refuse = () => {
     server.close();
+  };
+  const { port } = server.address() as AddressInfo;
+  test.after(() => {
+    refuse();
+    cut();
   });
-  return { connection: { ...connection, port: (server.address() as AddressInfo).port }, cut };
+  return { connection: { ...connection, port }, cut, refuse };
 }

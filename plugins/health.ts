@@ -1,0 +1,74 @@
+// GET /health: can this process do its work? Answers within two seconds whatever the database does, and on a connection
+// of its own, so that a busy pool does not look like a database that is gone. GET /health/live: does it run at all?
+import { access, constants, statfs } from 'node:fs/promises';
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import { verdictOf } from '../db/sqlstate.ts';
+import { versionText } from '../src/help.ts';
+
+const service = 'bulk-import-export-api';
+const databaseTimeoutMs = 2_000;
+
+type Check = { status: 'up' | 'down' } & Record<string, unknown>;
+
+export default fp(
+  async (app) => {
+    let pinging: Promise<Check> | null = null;
+
+    /** One at a time; who asks meanwhile gets the same answer. */
+    function checkDatabase(): Promise<Check> {
+      pinging ??= ping(app).finally(() => (pinging = null));
+      return pinging;
+    }
+
+    app.get('/health', { config: { scope: 'public' }, logLevel: 'warn' }, async (_request, reply) => {
+      const [database, storage] = await Promise.all([checkDatabase(), checkStorage(app)]);
+      const checks = { database, storage, queue: checkQueue(app), workers: checkWorkers(app) };
+      const healthy = Object.values(checks).every(({ status }) => status === 'up');
+      reply.code(healthy ? 200 : 503).header('cache-control', 'no-store');
+      return { status: healthy ? 'healthy' : 'unhealthy', ...describeService(), checks };
+    });
+
+    app.get('/health/live', { config: { scope: 'public' }, logLevel: 'warn' }, async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+      return { status: 'alive', ...describeService() };
+    });
+  },
+  { name: 'health', dependencies: ['auth', 'monitor', 'storage', 'parse-pool', 'job-queue'] },
+);
+
+function describeService() {
+  return { timestamp: new Date().toISOString(), service, version: versionText() };
+}
+
+async function ping({ monitor, log }: FastifyInstance): Promise<Check> {
+  const startedAt = performance.now();
+  try {
+    await monitor.run(async (sql) => await sql`SELECT`, databaseTimeoutMs);
+    return { status: 'up', latency_ms: Math.round(10 * (performance.now() - startedAt)) / 10 };
+  } catch (error) {
+    log.warn({ err: error, verdict: verdictOf(error) }, 'The database does not answer the health check');
+    return { status: 'down' };
+  }
+}
+
+async function checkStorage({ config, log }: FastifyInstance): Promise<Check> {
+  try {
+    await Promise.all([config.uploadDir, config.exportDir].map((folder) => access(folder, constants.W_OK)));
+    const { bavail, bsize } = await statfs(config.uploadDir);
+    return { status: 'up', free_bytes: bavail * bsize };
+  } catch (error) {
+    log.warn({ err: error }, 'The folders of uploads and exports cannot be written');
+    return { status: 'down' };
+  }
+}
+
+/** What the queue needs is the database; an entry that nobody fetches is found by its sweep. */
+function checkQueue({ queue }: FastifyInstance): Check {
+  return { status: 'up', running_jobs: queue.running };
+}
+
+function checkWorkers({ parsePool: { piscina } }: FastifyInstance): Check {
+  const threads = piscina.threads.length;
+  return { status: threads > 0 ? 'up' : 'down', threads, waiting_chunks: piscina.queueSize };
+}

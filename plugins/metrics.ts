@@ -1,0 +1,58 @@
+// GET /metrics: how many rows there are, as JSON, for people and scripts; the figures of telemetry.ts for Prometheus,
+// which asks for text.
+import fp from 'fastify-plugin';
+import { countRows, type RowCount } from '../db/count-rows.ts';
+import { preferredType } from '../src/http/preferred-type.ts';
+import { toOpenMetrics } from '../src/metrics/open-metrics.ts';
+import { resources } from '../src/resources/index.ts';
+
+const types = ['application/json', 'text/plain', 'application/openmetrics-text'] as const;
+
+/** Counts that took long are kept for this many times as long: asked in a loop, they cost a tenth of a connection. */
+const keptPerCost = 10;
+const longMs = 20;
+
+export default fp(
+  async (app) => {
+    let counting: Promise<Map<string, RowCount>> | null = null;
+
+    /** One resource after the other, on one connection, for all who ask meanwhile. */
+    async function count(): Promise<Map<string, RowCount>> {
+      const counts = new Map<string, RowCount>();
+      const startedAt = performance.now();
+      for (const name of resources.keys()) counts.set(name, await countRows(app.sql, name));
+      const tookMs = performance.now() - startedAt;
+      setTimeout(() => (counting = null), tookMs > longMs ? keptPerCost * tookMs : 0).unref();
+      return counts;
+    }
+
+    app.get('/metrics', { config: { scope: 'read' }, logLevel: 'warn' }, async ({ headers }, reply) => {
+      reply.header('cache-control', 'no-store').header('vary', 'accept');
+      switch (preferredType(headers.accept, types)) {
+        case 'text/plain':
+          return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await app.telemetry.text());
+        case 'application/openmetrics-text':
+          return reply
+            .type('application/openmetrics-text; version=1.0.0; charset=utf-8')
+            .send(toOpenMetrics(await app.telemetry.text()));
+        case 'application/json':
+          return await asJson();
+      }
+    });
+
+    async function asJson() {
+      counting ??= count();
+      const counts = await counting.catch((error) => {
+        counting = null;
+        throw error;
+      });
+      const estimated = [...counts].flatMap(([name, { estimated }]) => (estimated ? [name] : []));
+      return {
+        database: Object.fromEntries([...counts].map(([name, { rows }]) => [name, rows])),
+        ...(estimated.length > 0 ? { estimated } : {}),
+        timestamp: new Date().toISOString(),
+      };
+    }
+  },
+  { name: 'metrics', dependencies: ['database', 'telemetry', 'auth'] },
+);

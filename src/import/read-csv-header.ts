@@ -1,0 +1,107 @@
+// Reads the header of a CSV file: which field each column feeds, and the delimiter.
+import Papa from 'papaparse';
+import type { CsvLayout } from '../../workers/messages.ts';
+import { isRequired, type Resource } from '../resources/resource.ts';
+import type { ByteInput } from './byte-input.ts';
+import { FileFault } from './file-fault.ts';
+import type { Place } from './splitter.ts';
+
+const delimiters = [',', ';', '\t'] as const;
+
+/** A longer header is refused, in bytes. */
+const maxHeaderBytes = 2 ** 20;
+
+interface Header {
+  layout: CsvLayout;
+  /** With its line break. */
+  bytes: number;
+  lines: number;
+  complete: boolean;
+  malformed: boolean;
+}
+
+/**
+ * Reads the first line that is not empty. Names are matched to the resource's fields without regard to case and outer
+ * blanks; without a given delimiter the one is taken that makes most of them known.
+ * @param start the place where the file's text starts; moved behind the header.
+ * @throws FileFault `empty_file`, `malformed_header`, `duplicate_column`, or `missing_columns` naming all that is missing.
+ */
+export async function readCsvHeader(
+  input: ByteInput,
+  start: Place,
+  resource: Resource,
+  delimiter?: CsvLayout['delimiter'],
+): Promise<CsvLayout> {
+  await skipEmptyLines(input, start);
+  const candidates = delimiter ? [delimiter] : delimiters;
+  let headers: Header[];
+  // Twice as much is looked at each time, so that a header that comes in byte by byte costs no more.
+  for (let bytes = 1024; ; bytes = 2 * bytes) {
+    const enough = Math.min(bytes, maxHeaderBytes);
+    while (input.end - start.position < enough && !input.ended) await input.fill(start.position);
+    headers = candidates.map((candidate) => parseHeader(input, start, resource, candidate));
+    if (enough === maxHeaderBytes || input.ended || headers.every((header) => header.complete)) break;
+  }
+  const header = headers.reduce((best, other) => (knownColumns(other) > knownColumns(best) ? other : best));
+  checkHeader(header, resource, start.line);
+  start.position += header.bytes;
+  start.line += header.lines;
+  return header.layout;
+}
+
+async function skipEmptyLines(input: ByteInput, start: Place): Promise<void> {
+  while (true) {
+    // A carriage return needs the byte after it.
+    while (input.end - start.position < 2 && !input.ended) await input.fill(start.position);
+    if (start.position === input.end)
+      throw new FileFault('empty_file', 'the file is empty: its first line must name the columns');
+    const text = input.text(start.position, 2);
+    const breakBytes = text.startsWith('\n') ? 1 : text === '\r\n' ? 2 : 0;
+    if (breakBytes === 0) return;
+    start.position += breakBytes;
+    start.line++;
+  }
+}
+
+function parseHeader(input: ByteInput, start: Place, resource: Resource, delimiter: CsvLayout['delimiter']): Header {
+  const text = input.text(start.position, maxHeaderBytes);
+  // papaparse's fast mode puts the cursor a line too far; without a header of its own `__proto__` is a name like others.
+  const { data, errors, meta } = Papa.parse<string[]>(text, {
+    delimiter,
+    newline: '\n',
+    header: false,
+    preview: 1,
+    fastMode: false,
+  });
+  const fields = new Map(Object.keys(resource.fields).map((field) => [field.toLowerCase(), field]));
+  const names = (data[0] ?? []).map((name) => Buffer.from(name, 'latin1').toString('utf8').trim().toLowerCase());
+  return {
+    layout: { columns: names.map((name) => fields.get(name) ?? null), delimiter },
+    bytes: meta.cursor,
+    lines: text.slice(0, meta.cursor).split('\n').length - 1,
+    complete: meta.truncated || (input.ended && text.length < maxHeaderBytes),
+    malformed: errors.length > 0,
+  };
+}
+
+function knownColumns({ layout }: Header): number {
+  return layout.columns.filter((column) => column !== null).length;
+}
+
+function checkHeader({ layout: { columns }, complete, malformed }: Header, resource: Resource, line: number): void {
+  if (malformed) {
+    throw new FileFault('malformed_header', 'a quote is not closed in the line that names the columns', line);
+  }
+  if (!complete) {
+    const detail = `the line that names the columns is longer than ${maxHeaderBytes} bytes`;
+    throw new FileFault('malformed_header', detail, line);
+  }
+  const repeated = columns.find((column, index) => column !== null && columns.indexOf(column) !== index);
+  if (repeated) throw new FileFault('duplicate_column', `two columns are named ${repeated}`, line);
+  const missing = Object.entries(resource.fields).flatMap(([name, field]) =>
+    isRequired(field) && !columns.includes(name) ? [name] : [],
+  );
+  if (missing.length > 0) {
+    throw new FileFault('missing_columns', `required columns are missing: ${missing.join(', ')}`, line);
+  }
+}

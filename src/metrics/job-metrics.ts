@@ -1,0 +1,54 @@
+// Counters and histograms of the jobs that this process runs. Labels are bounded: resources, types and states, never
+// anything of a job's own.
+import { Counter, Histogram, type Registry } from 'prom-client';
+import type { JobObserver } from '../job-observer.ts';
+
+/** From a seed file's few milliseconds to the hours of a hundred million records. */
+const jobBucketsSeconds = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
+const stageBucketsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export function observeJobs(registry: Registry): JobObserver {
+  const registers = [registry];
+  const ended = new Counter({
+    name: 'bulk_jobs_ended_total',
+    help: 'Jobs that this process brought to their end',
+    labelNames: ['type', 'resource', 'state'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'bulk_job_duration_seconds',
+    help: 'From the start of the first attempt to the end of the job',
+    labelNames: ['type', 'state'],
+    buckets: jobBucketsSeconds,
+    registers,
+  });
+  const records = new Counter({
+    name: 'bulk_records_total',
+    help: 'Records that this process loaded, rejected or exported in a job',
+    labelNames: ['resource', 'outcome'],
+    registers,
+  });
+  const stage = new Histogram({
+    name: 'bulk_chunk_stage_seconds',
+    help: 'Time of a chunk in a stage, waiting for a thread included: parse (in a worker thread), load (one transaction)',
+    labelNames: ['stage'],
+    buckets: stageBucketsSeconds,
+    registers,
+  });
+  return {
+    chunkParsed: (durationMs) => stage.observe({ stage: 'parse' }, durationMs / 1000),
+    chunkLoaded(resource, durationMs, { loaded, rejected }) {
+      stage.observe({ stage: 'load' }, durationMs / 1000);
+      records.inc({ resource, outcome: 'loaded' }, loaded);
+      records.inc({ resource, outcome: 'rejected' }, rejected);
+    },
+    jobEnded({ type, resource, status, successful, started_at, completed_at }) {
+      ended.inc({ type, resource, state: status });
+      if (type === 'export') records.inc({ resource, outcome: 'exported' }, successful);
+      // A job that is cancelled while it waits never started.
+      if (started_at && completed_at) {
+        duration.observe({ type, state: status }, (Number(completed_at) - Number(started_at)) / 1000);
+      }
+    },
+  };
+}

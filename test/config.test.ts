@@ -1,0 +1,300 @@
+import { writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+import { type Config, loadConfig } from '../src/config.ts';
+import { connectionBudget } from '../src/connection-budget.ts';
+import { explainStartFailure } from '../src/explain-start-failure.ts';
+import { helpText } from '../src/help.ts';
+import { StartFailure } from '../src/start-failure.ts';
+import { variables } from '../src/variables.ts';
+import { temporaryFolder } from './build.ts';
+
+type Env = Record<string, string>;
+
+/** What stderr shows of a start in this environment, line by line; empty: it would start. */
+function complaints(env: Env): string[] {
+  try {
+    loadConfig(env);
+    return [];
+  } catch (error) {
+    if (!(error instanceof StartFailure)) throw error;
+    return explainStartFailure(error, null).split('\n');
+  }
+}
+
+t.test('with nothing set, everything is the documented default', async (t) => {
+  const config = loadConfig({});
+  t.same(config.http, { host: '127.0.0.1', port: 8080 });
+  t.same(
+    { ...config.database },
+    { connection: null, schema: 'public', maxConnections: 25, maxIdleConnections: 5, retryForMs: 86_400_000 },
+  );
+  t.equal(config.dataDir, resolve('data'));
+  t.equal(config.uploadDir, resolve('data/uploads'));
+  t.equal(config.exportDir, resolve('data/exports'));
+  t.match(config.import, { chunkRecords: 15_000, maxUploadBytes: 524_288_000, maxUnpackedBytes: 5_242_880_000 });
+  t.equal(config.import.maxRowErrors, 5_000_000);
+  t.same(config.access, { keys: [], open: false, corsOrigin: null });
+  t.same(config.log, { level: 'info', format: 'json' });
+  t.same(config.ttl, { exportMs: 86_400_000, idempotencyMs: 86_400_000 });
+  t.equal(config.seed, 'auto');
+  t.equal(config.shutdownTimeoutMs, 30_000);
+});
+
+/** For every variable: a value, and where in the Config it arrives. */
+const accepted: Record<keyof typeof variables, [value: string, read: (config: Config) => unknown, expected: unknown]> =
+  {
+    HOST: ['::1', (c) => c.http.host, '::1'],
+    PORT: ['0', (c) => c.http.port, 0],
+    LOG_LEVEL: ['debug', (c) => c.log.level, 'debug'],
+    LOG_FORMAT: ['pretty', (c) => c.log.format, 'pretty'],
+    SHUTDOWN_TIMEOUT: ['1500ms', (c) => c.shutdownTimeoutMs, 1500],
+    API_KEYS: [
+      'office:read+write:0123456789abcdef, watch:read:fedcba9876543210',
+      (c) => c.access.keys.map(({ name, scopes }) => [name, ...scopes]),
+      [
+        ['office', 'read', 'write'],
+        ['watch', 'read'],
+      ],
+    ],
+    AUTH: ['none', (c) => c.access.open, true],
+    CORS_ORIGIN: [
+      'https://a.example,http://b.example:81',
+      (c) => c.access.corsOrigin,
+      ['https://a.example', 'http://b.example:81'],
+    ],
+    DATABASE_URL: [
+      'postgres://me:p%40ss@db.example:6543/stuff?sslmode=disable',
+      (c) => c.database.connection,
+      { host: 'db.example', port: 6543, user: 'me', password: 'p@ss', database: 'stuff', ssl: false, schema: 'public' },
+    ],
+    DB_HOST: ['db.example', (c) => c.database.connection?.host, 'db.example'],
+    DB_PORT: ['6543', (c) => c.database.connection?.port, 6543],
+    DB_USER: ['me', (c) => [c.database.connection?.user, c.database.connection?.database], ['me', 'me']],
+    DB_PASSWORD: [' with blanks ', (c) => c.database.connection?.password, ' with blanks '],
+    DB_NAME: ['stuff', (c) => c.database.connection?.database, 'stuff'],
+    DB_SSLMODE: ['require', (c) => c.database.connection?.ssl, { rejectUnauthorized: false }],
+    DB_SSLROOTCERT: ['system', (c) => c.database.connection, null],
+    DB_SCHEMA: ['demo', (c) => c.database.schema, 'demo'],
+    DB_MAX_OPEN_CONNS: ['60', (c) => c.database.maxConnections, 60],
+    DB_MAX_IDLE_CONNS: ['100', (c) => c.database.maxIdleConnections, 25],
+    DB_RETRY_FOR: ['15m', (c) => c.database.retryForMs, 900_000],
+    DATA_DIR: ['/srv/x', (c) => [c.dataDir, c.uploadDir, c.exportDir], ['/srv/x', '/srv/x/uploads', '/srv/x/exports']],
+    UPLOAD_DIR: ['/srv/up', (c) => c.uploadDir, '/srv/up'],
+    EXPORT_DIR: ['/srv/out', (c) => c.exportDir, '/srv/out'],
+    EXPORT_TTL: ['30d', (c) => c.ttl.exportMs, 2_592_000_000],
+    SEED: ['off', (c) => c.seed, 'off'],
+    MAX_UPLOAD_SIZE: ['2GiB', (c) => [c.import.maxUploadBytes, c.import.maxUnpackedBytes], [2 ** 31, 10 * 2 ** 31]],
+    MAX_UNPACKED_SIZE: ['500MB', (c) => c.import.maxUnpackedBytes, 500_000_000],
+    MAX_ROW_ERRORS: ['0', (c) => c.import.maxRowErrors, 0],
+    IMPORT_BATCH_SIZE: ['10', (c) => c.import.chunkRecords, 10],
+    IMPORT_BATCH_BYTES: ['64kib', (c) => c.import.chunkBytes, 65_536],
+    IMPORT_WORKERS: ['3', (c) => c.import.workers, 3],
+    IMPORT_CONNECTIONS: ['1', (c) => c.import.connections, 1],
+    JOB_CONCURRENCY: ['4', (c) => c.jobs.concurrency, 4],
+    MAX_UNFINISHED_JOBS: ['7', (c) => c.jobs.maxUnfinished, 7],
+    IDEMPOTENCY_TTL: ['1h', (c) => c.ttl.idempotencyMs, 3_600_000],
+  };
+
+t.test('each variable is read', async (t) => {
+  for (const [name, [value, read, expected]] of Object.entries(accepted)) {
+    t.strictSame(read(loadConfig({ [name]: value })), expected, name);
+  }
+});
+
+t.test('an empty or blank variable counts as not set', async (t) => {
+  const blank = Object.fromEntries(Object.keys(variables).map((name) => [name, '  ']));
+  t.same(loadConfig(blank), loadConfig({}));
+});
+
+/** For every variable that does not take any text: a wrong value, and what is said of it. */
+const refused: [name: keyof typeof variables, value: string, said: string][] = [
+  ['HOST', 'a b', 'HOST="a b" takes an address or host name'],
+  ['PORT', '80a', 'PORT="80a" takes a whole number from 0 to 65535'],
+  ['PORT', '65536', 'PORT="65536" takes a whole number from 0 to 65535'],
+  ['PORT', '-1', 'PORT="-1" takes a whole number from 0 to 65535'],
+  ['PORT', '1e3', 'PORT="1e3" takes a whole number from 0 to 65535'],
+  ['LOG_LEVEL', 'INFO', 'LOG_LEVEL="INFO" takes one of fatal, error, warn, info, debug, trace, silent'],
+  ['LOG_FORMAT', 'text', 'LOG_FORMAT="text" takes one of json, pretty'],
+  [
+    'SHUTDOWN_TIMEOUT',
+    '30',
+    'SHUTDOWN_TIMEOUT="30" takes a duration from 100ms to 24d, such as 500ms, 30s, 15m, 24h or 30d',
+  ],
+  ['AUTH', 'off', 'AUTH="off" takes one of keys, none'],
+  [
+    'CORS_ORIGIN',
+    'https://a.example/x',
+    'CORS_ORIGIN="https://a.example/x" takes * or origins such as https://example.com, without a path',
+  ],
+  ['DB_PORT', '0', 'DB_PORT="0" takes a whole number from 1 to 65535'],
+  ['DB_SSLMODE', 'allow', 'DB_SSLMODE="allow" takes one of disable, prefer, require, verify-ca, verify-full'],
+  ['DB_SCHEMA', 'bulk', 'DB_SCHEMA="bulk" takes the name of a schema other than bulk, pgboss and those of PostgreSQL'],
+  [
+    'DB_SCHEMA',
+    'pg_temp',
+    'DB_SCHEMA="pg_temp" takes the name of a schema other than bulk, pgboss and those of PostgreSQL',
+  ],
+  ['DB_MAX_OPEN_CONNS', 'all', 'DB_MAX_OPEN_CONNS="all" takes a whole number from 1 to 10000'],
+  ['DB_MAX_IDLE_CONNS', '-', 'DB_MAX_IDLE_CONNS="-" takes a whole number from 0 to 10000'],
+  [
+    'DB_RETRY_FOR',
+    '10ms',
+    'DB_RETRY_FOR="10ms" takes a duration from 1s to 3650d, such as 500ms, 30s, 15m, 24h or 30d',
+  ],
+  ['EXPORT_TTL', '1 day', 'EXPORT_TTL="1 day" takes a duration from 1s to 3650d, such as 500ms, 30s, 15m, 24h or 30d'],
+  [
+    'IDEMPOTENCY_TTL',
+    '0s',
+    'IDEMPOTENCY_TTL="0s" takes a duration from 1s to 3650d, such as 500ms, 30s, 15m, 24h or 30d',
+  ],
+  ['SEED', 'yes', 'SEED="yes" takes one of auto, on, off'],
+  ['MAX_UPLOAD_SIZE', '5 TB', 'MAX_UPLOAD_SIZE="5 TB" takes bytes, 1 or more, such as 524288000, 500MB or 2GiB'],
+  ['MAX_UNPACKED_SIZE', '0', 'MAX_UNPACKED_SIZE="0" takes bytes, 1 or more, such as 524288000, 500MB or 2GiB'],
+  ['MAX_ROW_ERRORS', '1.5', 'MAX_ROW_ERRORS="1.5" takes a whole number from 0 to 1000000000000'],
+  ['IMPORT_BATCH_SIZE', '0', 'IMPORT_BATCH_SIZE="0" takes a whole number from 1 to 1000000'],
+  [
+    'IMPORT_BATCH_BYTES',
+    '100',
+    'IMPORT_BATCH_BYTES="100" takes bytes, from 1024 to 268435456, such as 524288000, 500MB or 2GiB',
+  ],
+  ['IMPORT_WORKERS', '0', 'IMPORT_WORKERS="0" takes a whole number from 1 to 256'],
+  ['IMPORT_CONNECTIONS', '65', 'IMPORT_CONNECTIONS="65" takes a whole number from 1 to 64'],
+  ['JOB_CONCURRENCY', '0', 'JOB_CONCURRENCY="0" takes a whole number from 1 to 100'],
+  ['MAX_UNFINISHED_JOBS', '0', 'MAX_UNFINISHED_JOBS="0" takes a whole number from 1 to 1000000'],
+];
+
+t.test('a wrong value is one line: the variable, what it holds, what it takes', async (t) => {
+  for (const [name, value, said] of refused) {
+    t.same(complaints({ [name]: value }), [`${said}; run with --help to see every variable`], `${name}=${value}`);
+  }
+});
+
+t.test('all wrong values are shown at once, a line each', async (t) => {
+  const lines = complaints({ PORT: 'x', SEED: 'y\nPORT="z" takes anything', LOG_LEVEL: 'loud' });
+  t.equal(lines.length, 3);
+  t.same(
+    lines.map((line) => line.split('=')[0]),
+    ['PORT', 'LOG_LEVEL', 'SEED'],
+  );
+});
+
+t.test('a wrong secret is named, never shown', async (t) => {
+  const form =
+    'takes keys of the form name:read:secret, name:write:secret or name:read+write:secret, separated by commas';
+  const good = 'office:read:0123456789abcdef';
+  const wrongKeys: [string, string][] = [
+    ['hunter2hunter2hunter2', 'key 1 has another form'],
+    [`${good},x:read+drop:hunter2hunter2hunter2`, 'key 2 has a scope other than read and write'],
+    ['office:read:hunter2', 'key 1 has a secret shorter than 16 characters'],
+    [`${good},office:write:hunter2hunter2hunter2`, 'key 2 has the name of an earlier one'],
+    [`${good},other:write:0123456789abcdef`, 'key 2 has the secret of an earlier one'],
+    [',', 'key 1 is missing'],
+  ];
+  for (const [value, why] of wrongKeys) {
+    t.same(complaints({ API_KEYS: value }), [
+      `API_KEYS (value not shown) ${form}; ${why}; run with --help to see every variable`,
+    ]);
+  }
+  const url = 'takes a URL like postgres://user:password@host:5432/database?sslmode=verify-full';
+  const wrongUrls: [string, string][] = [
+    ['mysql://me:hunter2@host/db', url],
+    ['me:hunter2', url],
+    ['postgres:///db?password=hunter2', `${url}; its host is missing`],
+    ['postgres://host/db?password=hunter2', `${url}; its user is missing`],
+    [
+      'postgres://me:hunter2@host/db?sslmode=yes',
+      `${url}, with an sslmode of disable, prefer, require, verify-ca, verify-full`,
+    ],
+    ['postgres://me:hunter2@host/db?sslkey=k', `${url}; the parameter sslkey is not supported`],
+  ];
+  for (const [value, takes] of wrongUrls) {
+    t.same(complaints({ DATABASE_URL: value }), [
+      `DATABASE_URL (value not shown) ${takes}; run with --help to see every variable`,
+    ]);
+  }
+});
+
+t.test('variables that contradict each other are refused', async (t) => {
+  const url = 'postgres://me:hunter2@host/db';
+  const key = 'office:read:0123456789abcdef';
+  t.match(complaints({ DATABASE_URL: url, DB_HOST: 'h', DB_PASSWORD: 'hunter2' }), [
+    'DB_HOST (value not shown) contradicts DATABASE_URL: set one of them',
+    'DB_PASSWORD (value not shown) contradicts DATABASE_URL: set one of them; run with --help',
+  ]);
+  t.same(complaints({ DATABASE_URL: url, DB_SSLMODE: 'require' }), [], 'the TLS mode may be beside the URL');
+  t.match(complaints({ AUTH: 'none', API_KEYS: key }), ['AUTH="none" contradicts API_KEYS: set one of them']);
+  for (const HOST of ['0.0.0.0', '::', '192.168.1.5', 'example.com']) {
+    t.match(complaints({ HOST }), [
+      `HOST="${HOST}" takes only a loopback address (127.0.0.1, ::1, localhost) while there are no API_KEYS; AUTH=none lifts this`,
+    ]);
+    t.same(complaints({ HOST, AUTH: 'none' }), []);
+    t.same(complaints({ HOST, API_KEYS: key }), []);
+  }
+  for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) t.same(complaints({ HOST }), [], HOST);
+});
+
+t.test('connections that do not suffice for one import are refused with the number that does', async (t) => {
+  const env = { IMPORT_CONNECTIONS: '4', DB_MAX_OPEN_CONNS: '6' };
+  const [line = ''] = complaints(env);
+  const [, enough] = /^DB_MAX_OPEN_CONNS="6" takes (\d+) or more while IMPORT_CONNECTIONS is 4/.exec(line) ?? [];
+  t.ok(enough, line);
+  t.same(complaints({ ...env, DB_MAX_OPEN_CONNS: String(enough) }), []);
+  t.equal(complaints({ ...env, DB_MAX_OPEN_CONNS: String(Number(enough) - 1) }).length, 1);
+});
+
+t.test('all pools together stay within DB_MAX_OPEN_CONNS', async (t) => {
+  for (let max = 12; max <= 200; max++) {
+    const config = loadConfig({ DB_MAX_OPEN_CONNS: String(max), IMPORT_CONNECTIONS: '4', JOB_CONCURRENCY: '50' });
+    const { api, monitor, queue, exports, importJobs } = connectionBudget(config);
+    t.ok(api + monitor + queue + exports + importJobs * 4 <= max, `${max}`);
+  }
+});
+
+t.test('TLS as in libpq', async (t) => {
+  const folder = await temporaryFolder(t);
+  const certificate = join(folder, 'root.crt');
+  await writeFile(certificate, 'the certificate');
+  const ssl = (env: Env) => loadConfig({ DB_HOST: 'db.example', ...env }).database.connection?.ssl;
+  t.equal(ssl({}), 'prefer');
+  t.equal(ssl({ DB_SSLMODE: 'disable', DB_SSLROOTCERT: certificate }), false);
+  t.same(ssl({ DB_SSLMODE: 'require' }), { rejectUnauthorized: false });
+  const requireWithRoot = ssl({ DB_SSLMODE: 'require', DB_SSLROOTCERT: certificate });
+  t.match(requireWithRoot, { rejectUnauthorized: true, ca: 'the certificate', checkServerIdentity: Function });
+  t.match(ssl({ DB_SSLMODE: 'verify-ca', DB_SSLROOTCERT: 'system' }), { rejectUnauthorized: true, ca: undefined });
+  t.same(ssl({ DB_SSLMODE: 'verify-full', DB_SSLROOTCERT: certificate }), {
+    rejectUnauthorized: true,
+    ca: 'the certificate',
+    host: 'db.example',
+  });
+  const url = `postgres://me:pw@[::1]/db?sslmode=verify-ca&sslrootcert=${certificate}`;
+  t.match(loadConfig({ DATABASE_URL: url }).database.connection, { host: '::1', ssl: { ca: 'the certificate' } });
+  t.match(complaints({ DB_HOST: 'h', DB_SSLMODE: 'verify-ca', DB_SSLROOTCERT: '/nowhere' }), [
+    'DB_SSLROOTCERT="/nowhere" cannot be read (ENOENT)',
+  ]);
+});
+
+t.test('nothing can change the configuration, and it keeps no secret of an API key', async (t) => {
+  const config = loadConfig({ API_KEYS: 'office:read:0123456789abcdef' }) as {
+    -readonly [K in keyof Config]: Config[K];
+  };
+  t.throws(() => (config.seed = 'off'), TypeError);
+  t.throws(() => (config.http.port = 1), TypeError);
+  t.throws(() => config.access.keys.push(config.access.keys[0]!), TypeError);
+  t.notMatch(JSON.stringify(config), /0123456789abcdef/);
+});
+
+t.test('--help names every variable, by group, with its default', async (t) => {
+  const help = helpText();
+  for (const [name, variable] of Object.entries(variables)) {
+    const [, entry] = new RegExp(`^  ${name} ([^]*?)(?=^  ?[A-Z]|^\\S|^$)`, 'm').exec(help) ?? [];
+    const standard = 'defaultText' in variable ? variable.defaultText : variable.default;
+    const expected = standard === null ? 'not set' : `default: ${standard}`;
+    t.match(entry?.replace(/\s+/g, ' '), expected, name);
+  }
+  for (const group of ['Server', 'Access', 'Database', 'Files', 'Imports', 'Jobs']) t.match(help, `\n${group}\n`);
+  t.ok(
+    help.split('\n').every((line) => line.length <= 100),
+    'no line is too long for a terminal',
+  );
+});

@@ -1,0 +1,261 @@
+// The service as a process: its arguments, its start, the ways it may end, and what it says meanwhile.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { openPool } from '../db/client.ts';
+import { isRunning } from '../db/embedded/processes.ts';
+import packageJson from '../package.json' with { type: 'json' };
+import { environment, temporaryFolder } from './build.ts';
+import { createDatabase } from './databases.ts';
+import { startService, upload } from './service-process.ts';
+
+type Env = Record<string, string>;
+
+/** Runs `node src/server.ts` to its end. */
+async function run(args: string[], env: Env = {}) {
+  const child = spawn(process.execPath, ['src/server.ts', ...args], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+  return { stdout, stderr, code };
+}
+
+/** An environment on a database of the test's own. */
+async function setUp(t: Pick<Test, 'after'>): Promise<Env> {
+  return { ...environment(await createDatabase(t), await temporaryFolder(t)), LOG_LEVEL: 'info' };
+}
+
+t.test('--help and --version answer, and nothing is started', async (t) => {
+  const [help, version] = await Promise.all([run(['--help'], { PORT: 'wrong' }), run(['--version'])]);
+  t.match(help, { code: 0, stderr: '', stdout: /Usage:[\s\S]*\n {2}DATABASE_URL {2,}PostgreSQL 15 or newer/ });
+  t.match(version, { code: 0, stderr: '', stdout: `${packageJson.version}\n` });
+});
+
+t.test('wrong arguments and wrong values: one line each, exit code 1, not a word on stdout', async (t) => {
+  const [argument, values, address] = await Promise.all([
+    run(['--port', '80']),
+    run([], { PORT: 'eighty', SEED: 'maybe', DATABASE_URL: 'postgres://me:hunter2@/x' }),
+    run([], { HOST: '0.0.0.0' }),
+  ]);
+  t.match(argument, {
+    code: 1,
+    stdout: '',
+    stderr: /^Unknown option '--port'; the arguments are --help and --version.*\n$/,
+  });
+  t.match(values, { code: 1, stdout: '' });
+  t.same(
+    values.stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
+    ['PORT="eighty"', 'DATABASE_URL', 'SEED="maybe"'],
+  );
+  t.notMatch(values.stderr, 'hunter2');
+  t.match(address, { code: 1, stdout: '', stderr: /^HOST="0\.0\.0\.0" takes only a loopback address.*\n$/ });
+});
+
+t.test('what cannot be had at the start: one line with the remedy, exit code 1', async (t) => {
+  const env = await setUp(t);
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const { port } = other.address() as AddressInfo;
+  const withoutServer = env.DATABASE_URL!.replace(/:\d+\//, ':1/');
+  const [busyPort, foreignHost, noDatabase, noFolder] = await Promise.all([
+    run([], { ...env, PORT: String(port) }),
+    run([], { ...env, AUTH: 'none', HOST: '192.0.2.1' }),
+    run([], { ...env, DATABASE_URL: withoutServer }),
+    run([], { ...env, DATA_DIR: '/dev/null/data' }),
+  ]);
+  const ends = { code: 1 };
+  t.match(busyPort, {
+    ...ends,
+    stderr: `port ${port} of 127.0.0.1 is in use by another program; stop that one, or set PORT to another port (0 picks a free one)\n`,
+  });
+  t.match(foreignHost, {
+    ...ends,
+    stderr: /^HOST 192\.0\.2\.1 is not an address of this machine; set HOST to one of 127\.0\.0\.1.*\n$/,
+  });
+  t.match(noDatabase, {
+    ...ends,
+    stderr:
+      /^PostgreSQL at 127\.0\.0\.1:1 cannot be reached, nothing listens there \(ECONNREFUSED\); start it, or correct DATABASE_URL or DB_HOST and DB_PORT\n$/,
+  });
+  t.match(noFolder, {
+    ...ends,
+    stderr:
+      /^DATA_DIR: a file is where a folder should be in \/dev\/null\S* \(\w+\); remove it, or set DATA_DIR to another folder\n$/,
+  });
+});
+
+t.test('PORT=0 logs the port that was picked; SIGTERM ends with 0', async (t) => {
+  const service = await startService(t, await setUp(t));
+  await follow<{ status: string }>(`${service.url}/health`, ({ status }) => status === 'healthy');
+  t.match(service.log.at(-1), { msg: 'Ready', address: service.url, version: packageJson.version, time: /Z$/ });
+  // npm passes on what the terminal has sent already: both together are one wish to stop.
+  service.child.kill('SIGINT');
+  t.equal(await service.stop('SIGINT'), 0);
+  t.match(service.log.at(-1), { msg: 'Stopped' });
+});
+
+t.test('for people there are hints', async (t) => {
+  const env = { ...(await setUp(t)), LOG_FORMAT: 'pretty', PORT: '0', PATH: process.env.PATH ?? '' };
+  const child = spawn(process.execPath, ['src/server.ts'], { cwd: join(import.meta.dirname, '..'), env });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  for await (const part of child.stdout) {
+    said += part;
+    if (/\/metrics\n/.test(said)) child.kill('SIGTERM');
+  }
+  t.match(
+    said,
+    /INFO: Import a file: curl -F resource=users -F file=@testdata\/users_huge\.csv http:\/\/127\.0\.0\.1:\d+\/v1\/imports\n/,
+  );
+  t.match(said, /INFO: Stopped\n$/);
+});
+
+/** Polls until the answer fits. One that says the service is too busy, as just after a start, is no answer. */
+async function follow<T>(url: string, fits: (answer: T) => boolean): Promise<T> {
+  for (;;) {
+    const response = await fetch(url);
+    const answer = await response.json();
+    if (response.ok && fits(answer as T)) return answer as T;
+    if (!response.ok && response.status !== 503) throw new Error(JSON.stringify(answer));
+    await pause(20);
+  }
+}
+
+/** A request whose body never ends. */
+async function endlessUpload(url: string) {
+  const { port } = new URL(url);
+  const socket = connect(Number(port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.on('error', () => {});
+  socket.write(
+    `POST /v1/imports HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000\r\n\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="users.csv"\r\n\r\nid,email\r\n`,
+  );
+  return socket;
+}
+
+t.test('a second signal ends the process at once', async (t) => {
+  const service = await startService(t, { ...(await setUp(t)), SHUTDOWN_TIMEOUT: '1h' });
+  await endlessUpload(service.url);
+  await follow(`${service.url}/health/live`, () => true);
+  service.child.kill('SIGINT');
+  const ended = once(service.child, 'exit');
+  const repeat = setInterval(() => service.child.kill('SIGINT'), 100);
+  const [code] = await ended;
+  clearInterval(repeat);
+  t.equal(code, 130);
+});
+
+t.test('requests that outlast most of SHUTDOWN_TIMEOUT are cut off, and the rest is closed in order', async (t) => {
+  const service = await startService(t, { ...(await setUp(t)), SHUTDOWN_TIMEOUT: '5s' });
+  const socket = await endlessUpload(service.url);
+  await follow(`${service.url}/health/live`, () => true);
+  const cut = once(socket, 'close');
+  t.equal(await service.stop('SIGTERM'), 0);
+  await cut;
+  const said = service.log.map(({ msg }) => msg);
+  t.ok(said.includes('Requests are cut off, they took too long for SHUTDOWN_TIMEOUT'));
+  t.equal(said.at(-1), 'Stopped');
+});
+
+t.test('a stop that cannot be done in time ends with 1', async (t) => {
+  const connection = await createDatabase(t);
+  const env = environment(connection, await temporaryFolder(t));
+  const service = await startService(t, { ...env, LOG_LEVEL: 'info', SHUTDOWN_TIMEOUT: '1s' });
+  const sql = openPool(connection, { max: 2, name: 'test' });
+  t.after(async () => await sql.end());
+  const release = Promise.withResolvers<void>();
+  const locked = Promise.withResolvers<void>();
+  const holding = sql.begin(async (tx) => {
+    await tx`LOCK TABLE users`;
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  const user =
+    'id,email,name,role,created_at\n00000000-0000-4000-8000-000000000001,a@b.example,A,admin,2024-01-01T00:00:00Z\n';
+  await upload(service.url, 'users', 'users.csv', new Blob([user]));
+  for (let waiting = 0; waiting === 0; await pause(20)) {
+    waiting = (await sql`SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`).length;
+  }
+  t.equal(await service.stop('SIGTERM'), 1);
+  t.match(service.log.at(-1), { msg: 'Not everything could be closed within SHUTDOWN_TIMEOUT' });
+  release.resolve();
+  await holding;
+});
+
+t.test('an error that nobody foresaw is logged, and the service ends in order with 1', async (t) => {
+  const forget = `process.once('SIGUSR2', () => { Promise.reject(new Error('forgotten')); })`;
+  const env = { ...(await setUp(t)), NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(forget)}` };
+  const service = await startService(t, env);
+  t.equal(await service.stop('SIGUSR2'), 1);
+  const fatal = { level: 60, msg: 'Unforeseen error, the service stops', origin: 'unhandledRejection' };
+  t.match(service.log.slice(-3), [
+    { ...fatal, err: { message: 'forgotten' } },
+    { msg: 'Stopping' },
+    { msg: 'Stopped' },
+  ]);
+});
+
+t.test('a stop that is asked for during the start is a stop', async (t) => {
+  const child = spawn(process.execPath, ['src/server.ts'], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { PATH: process.env.PATH, ...(await setUp(t)), PORT: '0', LOG_LEVEL: 'debug' },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const [said, wrong, [code]] = await Promise.all([
+    text(
+      child.stdout.once('data', () => {
+        child.kill('SIGTERM');
+      }),
+    ),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  t.equal(code, 0, said + wrong);
+  t.equal(wrong, '');
+});
+
+async function counts(url: string, fit: (rows: Record<string, number>) => boolean = () => true) {
+  const answer = await follow<{ database: Record<string, number> }>(`${url}/metrics`, ({ database }) => fit(database));
+  return answer.database;
+}
+
+async function jobs(url: string): Promise<number> {
+  return (await follow<{ imports: object[] }>(`${url}/v1/imports`, () => true)).imports.length;
+}
+
+t.test('with nothing but a folder: seeded once, adopted after a kill -9, stopped with its database', async (t) => {
+  const env = { DATA_DIR: join(await temporaryFolder(t), 'data'), SEED: 'auto' };
+  const seeded = { users: 10, articles: 5, comments: 5 };
+  const first = await startService(t, env);
+  t.match(await counts(first.url, (database) => database.comments === 5), seeded);
+  t.equal(await jobs(first.url), 3, 'through the import API');
+
+  await first.stop('SIGKILL');
+  const second = await startService(t, env);
+  t.ok(second.log.some(({ msg }) => msg === 'Embedded PostgreSQL adopted'));
+  t.match(await counts(second.url), seeded);
+  t.equal(await jobs(second.url), 3, 'not seeded again');
+
+  const third = await run([], { ...env, PORT: '0' });
+  t.match(third, {
+    code: 1,
+    stderr: /^DATA_DIR \S+ is in use by another running service \(process \d+\); stop that one/,
+  });
+
+  const [pid] = (await readFile(join(env.DATA_DIR, 'postgres/postmaster.pid'), 'utf8')).split('\n');
+  t.equal(await second.stop('SIGTERM'), 0);
+  t.notOk(await isRunning(Number(pid)), 'its database is stopped');
+});

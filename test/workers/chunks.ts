@@ -1,0 +1,115 @@
+// Parse requests made from records of bytes, as the splitter would send them, and what came of them in readable form.
+import type { Format } from '../../src/resources/formats.ts';
+import type { Resource } from '../../src/resources/resource.ts';
+import {
+  type CsvLayout,
+  type ParsedChunk,
+  type ParseRequest,
+  type RecordFault,
+  recordFaults,
+  recordStride,
+} from '../../workers/messages.ts';
+import { parseChunk } from '../../workers/parse-chunk.ts';
+
+export const jobId = '00000000-0000-4000-8000-00000000000f';
+export const now = '2024-07-01T12:00:00.000Z';
+
+export interface SentRecord {
+  text: string | Uint8Array;
+  line?: number;
+  fault?: RecordFault;
+}
+
+export interface Sending {
+  format: Format;
+  records: readonly (SentRecord | SentRecord['text'])[];
+  csv?: CsvLayout;
+  /** Default 1. */
+  firstRecord?: number;
+  /** Of the first record; each record is taken to be one line. Default: `firstRecord`, for a CSV one more. */
+  firstLine?: number;
+}
+
+export function makeRequest(resource: Resource, sending: Sending): ParseRequest {
+  const { format, csv, firstRecord = 1 } = sending;
+  const firstLine = sending.firstLine ?? firstRecord + (format === 'csv' ? 1 : 0);
+  const records = sending.records.map((record) =>
+    typeof record === 'string' || record instanceof Uint8Array ? { text: record } : record,
+  );
+  const table = new Uint32Array(records.length * recordStride);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (const [n, { text, line = firstLine + n, fault = recordFaults.none }] of records.entries()) {
+    const bytes = fault === recordFaults.tooLong ? new Uint8Array() : Buffer.from(text);
+    table.set([length, length + bytes.length, line, fault], n * recordStride);
+    pieces.push(bytes, Buffer.from('\n'));
+    length += bytes.length + 1;
+  }
+  const bytes = new Uint8Array(Buffer.concat(pieces)).buffer;
+  return { jobId, resource: resource.name, format, csv, now, firstRecord, bytes, table };
+}
+
+export interface Rejection {
+  record: number;
+  line: number;
+  field: string | null;
+  code: string;
+  message: string;
+  value: string | null;
+}
+
+export interface Outcome {
+  /** Of each row: its columns as text, null for NULL. */
+  rows: Record<string, string | null>[];
+  errors: Rejection[];
+  parsed: ParsedChunk;
+}
+
+/** Parses the records in one chunk. */
+export function parse(resource: Resource, sending: Sending): Outcome {
+  const parsed = parseChunk(makeRequest(resource, sending), resource);
+  const names = Object.keys(resource.fields);
+  const rows = readCopy(parsed.copy).map((columns) =>
+    Object.fromEntries(names.map((name, n) => [name, columns[n] ?? null])),
+  );
+  return { rows, errors: readErrors(parsed), parsed };
+}
+
+export function readErrors({ errors }: Pick<ParsedChunk, 'errors'>): Rejection[] {
+  return readCopy(errors.copy).map(([, record, , line, field, code, message, value]) => ({
+    record: Number(record),
+    line: Number(line),
+    field: field ?? null,
+    code: `${code}`,
+    message: `${message}`,
+    value: value ?? null,
+  }));
+}
+
+/** COPY's text format, read as its manual page says. */
+export function readCopy(copy: Uint8Array): (string | null)[][] {
+  const lines = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(copy).split('\n');
+  if (lines.pop() !== '') throw new Error('the last line is not ended');
+  const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
+  return lines.map((line) =>
+    line
+      .split('\t')
+      .map((text) => (text === '\\N' ? null : text.replace(/\\(.)/g, (_, char: string) => escapes[char] ?? char))),
+  );
+}
+
+/** One record as a CSV line, every cell quoted where it must be. */
+export function csvRecord(cells: readonly string[], delimiter = ','): string {
+  return cells
+    .map((cell) => (/["\r\n]/.test(cell) || cell.includes(delimiter) ? `"${cell.replaceAll('"', '""')}"` : cell))
+    .join(delimiter);
+}
+
+/** A layout of those columns; names that are no fields of the resource are ignored. */
+export function layoutOf(
+  resource: Resource,
+  columns: readonly string[],
+  delimiter: CsvLayout['delimiter'] = ',',
+): CsvLayout {
+  return { delimiter, columns: columns.map((name) => (Object.hasOwn(resource.fields, name) ? name : null)) };
+}
