@@ -10,8 +10,6 @@ import { hasFewerUnfinished } from '../db/unfinished-jobs.ts';
 import { problem } from '../src/problems.ts';
 
 export interface BackPressureOptions {
-  /** Mean delay of the event loop, beyond its timer's resolution, past which requests are refused. Default 1 second. */
-  maxEventLoopDelayMs?: number;
   /** Default: nine tenths of what V8 would die at. */
   maxHeapUsedBytes?: number;
   /** Default: nine tenths of the memory of the machine or container. */
@@ -40,7 +38,7 @@ export default fp<BackPressureOptions>(
   async (app, options) => {
     // No limit on the loop's utilisation: a busy import keeps it near 1 while requests are still served in time.
     await app.register(underPressure, {
-      maxEventLoopDelay: options.maxEventLoopDelayMs ?? 1_000,
+      maxEventLoopDelay: app.config.maxEventLoopDelayMs,
       maxHeapUsedBytes: options.maxHeapUsedBytes ?? 0.9 * getHeapStatistics().heap_size_limit,
       maxRssBytes: options.maxRssBytes ?? 0.9 * availableMemoryBytes(),
       sampleInterval: options.sampleIntervalMs ?? 1_000,

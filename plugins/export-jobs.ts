@@ -52,7 +52,15 @@ export default fp(
         const { ttl, database } = config;
         const log = app.log as Logger;
         await runExport(
-          { db, source: streams, files, ttlMs: ttl.exportMs, retryForMs: database.retryForMs, log },
+          {
+            db,
+            source: streams,
+            files,
+            ttlMs: ttl.exportMs,
+            retryForMs: database.retryForMs,
+            observer: app.telemetry.jobs,
+            log,
+          },
           jobId,
           signal,
         );
@@ -116,6 +124,7 @@ export default fp(
         const cancelled = await cancelJob(db, 'export', id);
         if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
         queue.abort(id);
+        app.telemetry.jobs.jobEnded(cancelled);
         reply.code(202);
         return viewExport(cancelled);
       },
@@ -123,7 +132,16 @@ export default fp(
   },
   {
     name: 'export-jobs',
-    dependencies: ['auth', 'back-pressure', 'database', 'idempotency', 'job-queue', 'storage', 'stream-pool'],
+    dependencies: [
+      'auth',
+      'back-pressure',
+      'database',
+      'idempotency',
+      'job-queue',
+      'storage',
+      'stream-pool',
+      'telemetry',
+    ],
   },
 );
 

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { verdictOf } from '../db/sqlstate.ts';
 import { versionText } from '../src/help.ts';
+import { quiet } from '../src/logger.ts';
 
 const service = 'bulk-import-export-api';
 const databaseTimeoutMs = 2_000;
@@ -13,6 +14,7 @@ type Check = { status: 'up' | 'down' } & Record<string, unknown>;
 
 export default fp(
   async (app) => {
+    const logLevel = quiet(app.config.log.level);
     let pinging: Promise<Check> | null = null;
 
     /** One at a time; who asks meanwhile gets the same answer. */
@@ -21,7 +23,7 @@ export default fp(
       return pinging;
     }
 
-    app.get('/health', { config: { scope: 'public' }, logLevel: 'warn' }, async (_request, reply) => {
+    app.get('/health', { config: { scope: 'public' }, logLevel }, async (_request, reply) => {
       const [database, storage] = await Promise.all([checkDatabase(), checkStorage(app)]);
       const checks = { database, storage, queue: checkQueue(app), workers: checkWorkers(app) };
       const healthy = Object.values(checks).every(({ status }) => status === 'up');
@@ -29,7 +31,7 @@ export default fp(
       return { status: healthy ? 'healthy' : 'unhealthy', ...describeService(), checks };
     });
 
-    app.get('/health/live', { config: { scope: 'public' }, logLevel: 'warn' }, async (_request, reply) => {
+    app.get('/health/live', { config: { scope: 'public' }, logLevel }, async (_request, reply) => {
       reply.header('cache-control', 'no-store');
       return { status: 'alive', ...describeService() };
     });

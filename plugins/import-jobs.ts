@@ -6,7 +6,7 @@ import { runImport } from '../src/import/run-import.ts';
 
 export default fp(
   async (app) => {
-    const { config, connection, db, storage, parsePool, queue } = app;
+    const { config, connection, db, storage, parsePool, queue, telemetry } = app;
     queue.register('import', async (jobId, signal) => {
       await runImport(
         {
@@ -14,20 +14,29 @@ export default fp(
           connection,
           db,
           uploads: storage.uploads,
-          parse: parsePool.parse,
+          parse: async (request) => {
+            const startedAt = performance.now();
+            const parsed = await parsePool.parse(request);
+            telemetry.jobs.chunkParsed(performance.now() - startedAt);
+            return parsed;
+          },
+          observer: telemetry.jobs,
           chunkSlots: parsePool.chunkSlots,
           log: app.log as Logger,
-          endImport: async (job, end) =>
-            await db.transaction().execute(async (tx) => {
+          endImport: async (job, end) => {
+            const ended = await db.transaction().execute(async (tx) => {
               const ended = await endJob(tx, job, end);
               if (ended) await queue.enqueueReady(tx);
               return ended;
-            }),
+            });
+            if (ended) telemetry.jobs.jobEnded(ended);
+            return ended;
+          },
         },
         jobId,
         signal,
       );
     });
   },
-  { name: 'import-jobs', dependencies: ['database', 'storage', 'parse-pool', 'job-queue'] },
+  { name: 'import-jobs', dependencies: ['database', 'storage', 'parse-pool', 'job-queue', 'telemetry'] },
 );

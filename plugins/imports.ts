@@ -139,6 +139,7 @@ export default fp(
         });
         if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
         queue.abort(id);
+        app.telemetry.jobs.jobEnded(cancelled);
         reply.code(202);
         return summariseImport(cancelled);
       },

@@ -3,6 +3,7 @@
 import fp from 'fastify-plugin';
 import { countRows, type RowCount } from '../db/count-rows.ts';
 import { preferredType } from '../src/http/preferred-type.ts';
+import { quiet } from '../src/logger.ts';
 import { toOpenMetrics } from '../src/metrics/open-metrics.ts';
 import { resources } from '../src/resources/index.ts';
 
@@ -14,6 +15,7 @@ const longMs = 20;
 
 export default fp(
   async (app) => {
+    const logLevel = quiet(app.config.log.level);
     let counting: Promise<Map<string, RowCount>> | null = null;
 
     /** One resource after the other, on one connection, for all who ask meanwhile. */
@@ -26,7 +28,7 @@ export default fp(
       return counts;
     }
 
-    app.get('/metrics', { config: { scope: 'read' }, logLevel: 'warn' }, async ({ headers }, reply) => {
+    app.get('/metrics', { config: { scope: 'read' }, logLevel }, async ({ headers }, reply) => {
       reply.header('cache-control', 'no-store').header('vary', 'accept');
       switch (preferredType(headers.accept, types)) {
         case 'text/plain':

@@ -64,11 +64,9 @@ export default fp<StreamPoolOptions>(
         return this;
       } catch (error) {
         if (!(error instanceof ConnectionsBusy)) throw error;
-        this.header('retry-after', '5');
-        throw problem(
-          'too_busy',
-          'all connections for streams of rows are in use; try again, or ask for an export job (POST /v1/exports)',
-        );
+        const detail =
+          'all connections for streams of rows are in use; try again, or ask for an export job (POST /v1/exports)';
+        throw problem('too_busy', detail, {}, { 'retry-after': '5' });
       }
     });
   },

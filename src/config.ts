@@ -56,6 +56,7 @@ function assemble(values: Values<typeof variables>) {
     ttl: { exportMs: values.EXPORT_TTL, idempotencyMs: values.IDEMPOTENCY_TTL },
     seed: values.SEED,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
+    maxEventLoopDelayMs: values.MAX_EVENT_LOOP_DELAY,
   };
 }
 

@@ -9,6 +9,11 @@ const secrets = ['.authorization', '["x-api-key"]', '.cookie'].flatMap((name) =>
   `*.headers${name}`,
 ]);
 
+/** For routes that are asked every few seconds: a line about each of their requests would bury the others. */
+export function quiet(level: Config['log']['level']): Config['log']['level'] {
+  return ['trace', 'debug', 'info'].includes(level) ? 'warn' : level;
+}
+
 /** The `logger` option of Fastify, which adds its serializers for requests, responses and errors. */
 export function loggerOptions({ log }: Pick<Config, 'log'>): LoggerOptions & { stream?: PrettyStream } {
   const options: LoggerOptions = {

@@ -32,6 +32,12 @@ export const variables = {
     description: 'json for machines, pretty for people',
     parse: choice('json', 'pretty'),
   },
+  MAX_EVENT_LOOP_DELAY: {
+    group: 'Server',
+    default: '1s',
+    description: 'mean delay of the event loop past which requests are answered with 503',
+    parse: duration(10, day),
+  },
   SHUTDOWN_TIMEOUT: {
     group: 'Server',
     default: '30s',

@@ -48,6 +48,7 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     PORT: ['0', (c) => c.http.port, 0],
     LOG_LEVEL: ['debug', (c) => c.log.level, 'debug'],
     LOG_FORMAT: ['pretty', (c) => c.log.format, 'pretty'],
+    MAX_EVENT_LOOP_DELAY: ['2s', (c) => c.maxEventLoopDelayMs, 2000],
     SHUTDOWN_TIMEOUT: ['1500ms', (c) => c.shutdownTimeoutMs, 1500],
     API_KEYS: [
       'office:read+write:0123456789abcdef, watch:read:fedcba9876543210',
@@ -116,6 +117,11 @@ const refused: [name: keyof typeof variables, value: string, said: string][] = [
   ['PORT', '1e3', 'PORT="1e3" takes a whole number from 0 to 65535'],
   ['LOG_LEVEL', 'INFO', 'LOG_LEVEL="INFO" takes one of fatal, error, warn, info, debug, trace, silent'],
   ['LOG_FORMAT', 'text', 'LOG_FORMAT="text" takes one of json, pretty'],
+  [
+    'MAX_EVENT_LOOP_DELAY',
+    'slow',
+    'MAX_EVENT_LOOP_DELAY="slow" takes a duration from 10ms to 1d, such as 500ms, 30s, 15m, 24h or 30d',
+  ],
   [
     'SHUTDOWN_TIMEOUT',
     '30',

@@ -2,7 +2,7 @@
 // checkout that overlap. It is a throw-away cluster (fsync off) in the temporary folder; the last user to leave stops
 // and deletes it. Between processes it is handed over as after a crash: whoever comes adopts the running server.
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -53,7 +53,10 @@ export async function leave(pid: number): Promise<void> {
     await rm(join(usersDir, String(pid)), { force: true });
     if (await inUse()) return;
     await server.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    // Moved first: what a run that is killed here leaves behind is no half cluster.
+    const gone = `${dataDir}.gone-${process.pid}`;
+    await rename(dataDir, gone);
+    await rm(gone, { recursive: true, force: true });
   });
 }
 

@@ -1,6 +1,7 @@
-// A database with all migrations applied, made once and cloned for every test that wants one of its own.
+// A database with all migrations applied, the job queue's own included, made once and cloned for every test that wants one of its own.
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { PgBoss } from 'pg-boss';
 import type { Connection, Sql } from '../db/client.ts';
 import { migrate } from '../db/migrate.ts';
 
@@ -14,6 +15,7 @@ export async function templateDatabase(admin: Sql, connection: Connection): Prom
   const unfinished = `unfinished_${randomUUID().replaceAll('-', '')}`;
   await admin`CREATE DATABASE ${admin(unfinished)}`;
   await migrate({ ...connection, database: unfinished });
+  await installQueue({ ...connection, database: unfinished });
   try {
     await admin`ALTER DATABASE ${admin(unfinished)} RENAME TO ${admin(name)}`;
   } catch (error) {
@@ -22,6 +24,16 @@ export async function templateDatabase(admin: Sql, connection: Connection): Prom
     await admin`DROP DATABASE ${admin(unfinished)} WITH (FORCE)`;
   }
   return name;
+}
+
+/** Its start creates the schema; that takes longer than to clone it. */
+async function installQueue({ host, port, user, password, database }: Connection): Promise<void> {
+  const boss = new PgBoss({ host, port, user, password, database, supervise: false, schedule: false });
+  boss.on('error', (error) => {
+    throw error;
+  });
+  await boss.start();
+  await boss.stop();
 }
 
 async function exists(admin: Sql, name: string): Promise<boolean> {

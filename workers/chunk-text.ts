@@ -1,6 +1,5 @@
-// The records of a chunk as text. The bytes are read as Latin-1 once, so positions in that text are positions in the
-// bytes and its strings take one byte per character; a record with other than ASCII bytes is decoded by itself. So
-// neither one emoji makes two-byte strings of a whole chunk, nor one invalid byte spoils more than its record.
+// The records of a chunk as text, each decoded by itself: so one emoji does not make two-byte strings of its
+// neighbours, one invalid byte spoils no more than its record, and no string outlives its record.
 import { isAscii, isUtf8 } from 'node:buffer';
 import { type RecordFault, recordStride } from './messages.ts';
 import { NextOccurrence } from './next-occurrence.ts';
@@ -9,22 +8,20 @@ import { NextOccurrence } from './next-occurrence.ts';
 const excerptBytes = 1024;
 
 export class ChunkText {
-  /** The whole chunk, one character per byte. */
-  readonly latin1: string;
   readonly records: number;
-  readonly #buffer: Buffer;
+  readonly #bytes: Buffer;
   readonly #table: Uint32Array;
   readonly #valid: boolean;
   readonly #otherThanAscii: NextOccurrence;
 
   constructor(bytes: ArrayBuffer, table: Uint32Array) {
-    this.#buffer = Buffer.from(bytes);
+    this.#bytes = Buffer.from(bytes);
     this.#table = table;
     this.records = table.length / recordStride;
-    this.latin1 = this.#buffer.toString('latin1');
-    const ascii = isAscii(this.#buffer);
-    this.#valid = ascii || isUtf8(this.#buffer);
-    this.#otherThanAscii = new NextOccurrence(ascii ? () => -1 : (from) => findOtherThanAscii(this.#buffer, from));
+    const ascii = isAscii(this.#bytes);
+    this.#valid = ascii || isUtf8(this.#bytes);
+    const words = new Uint32Array(bytes, 0, bytes.byteLength >> 2);
+    this.#otherThanAscii = new NextOccurrence((from) => (ascii ? -1 : findOtherThanAscii(this.#bytes, words, from)));
   }
 
   /** Byte position in the chunk. */
@@ -46,7 +43,6 @@ export class ChunkText {
     return this.#table[record * recordStride + 3] as RecordFault;
   }
 
-  /** Whether the record is the same in `latin1` as in UTF-8. */
   isAscii(record: number): boolean {
     return !this.#otherThanAscii.isWithin(this.start(record), this.end(record));
   }
@@ -54,22 +50,28 @@ export class ChunkText {
   isUtf8(record: number): boolean {
     const start = this.start(record);
     const end = this.end(record);
-    if (!this.#valid) return isUtf8(this.#buffer.subarray(start, end));
+    if (!this.#valid) return isUtf8(this.#bytes.subarray(start, end));
     // What lay between two records may have been left out: half a character and another half are no character.
-    return !isContinuation(this.#buffer[start]) && !isContinuation(this.#buffer[end]);
+    return !isContinuation(this.#bytes[start]) && !isContinuation(this.#bytes[end]);
   }
 
+  /** The record's text, of one byte per character when it is ASCII; not for one that is not UTF-8. */
   text(record: number): string {
-    const start = this.start(record);
-    const end = this.end(record);
-    return this.isAscii(record) ? this.latin1.slice(start, end) : this.#buffer.toString('utf8', start, end);
+    return this.#bytes.toString(this.isAscii(record) ? 'latin1' : 'utf8', this.start(record), this.end(record));
   }
 
   /** The record's beginning, for an error report; what is not UTF-8 becomes U+FFFD. Null when its bytes are not there. */
   excerpt(record: number): string | null {
     const start = this.start(record);
     const end = this.end(record);
-    return end > start ? this.#buffer.toString('utf8', start, Math.min(end, start + excerptBytes)) : null;
+    return end > start ? this.#bytes.toString('utf8', start, Math.min(end, start + excerptBytes)) : null;
+  }
+
+  /** Finds the records that hold a character of ASCII; cheapest when asked of one record after the other. */
+  finder(char: string): (record: number) => boolean {
+    const byte = char.charCodeAt(0);
+    const next = new NextOccurrence((from) => this.#bytes.indexOf(byte, from));
+    return (record) => next.isWithin(this.start(record), this.end(record));
   }
 }
 
@@ -78,7 +80,13 @@ function isContinuation(byte = 0): boolean {
   return (byte & 0xc0) === 0x80;
 }
 
-function findOtherThanAscii(bytes: Uint8Array, from: number): number {
-  for (let at = from; at < bytes.length; at++) if ((bytes[at] as number) > 127) return at;
+/** Looks at four bytes at a time; the words start where the bytes do. */
+function findOtherThanAscii(bytes: Uint8Array, words: Uint32Array, from: number): number {
+  let at = from;
+  const firstWord = (from + 3) >> 2;
+  for (const end = Math.min(firstWord * 4, bytes.length); at < end; at++) if ((bytes[at] as number) > 127) return at;
+  let word = firstWord;
+  while (word < words.length && ((words[word] as number) & 0x8080_8080) === 0) word++;
+  for (at = Math.max(at, word * 4); at < bytes.length; at++) if ((bytes[at] as number) > 127) return at;
   return -1;
 }

@@ -6,7 +6,6 @@ import type { Field, Resource } from '../src/resources/resource.ts';
 import type { ChunkText } from './chunk-text.ts';
 import { isBlank } from './field-checks.ts';
 import { type CsvLayout, recordFaults } from './messages.ts';
-import { NextOccurrence } from './next-occurrence.ts';
 import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.ts';
 import type { Values } from './validate.ts';
 
@@ -17,11 +16,12 @@ export class CsvDecoder implements RecordDecoder {
   /** Of each column: the position of its field, -1 for a column that is ignored; and its type. */
   readonly #positions: number[];
   readonly #types: Field['type'][];
-  readonly #delimiters: NextOccurrence;
-  readonly #escaped: NextOccurrence[];
+  readonly #escaped: ((record: number) => boolean)[];
   readonly #quoted: ReadonlyMap<number, string[]>;
-  /** Of the record decoded last; those of ignored columns may be anything. */
+  /** Of the record decoded last. */
   #cells: string[] = [];
+  /** Used again for each record that is cut here. */
+  readonly #ownCells: string[] = [];
 
   constructor(text: ChunkText, resource: Resource, { columns, delimiter }: CsvLayout) {
     const names = Object.keys(resource.fields);
@@ -29,9 +29,7 @@ export class CsvDecoder implements RecordDecoder {
     this.#delimiter = delimiter;
     this.#positions = columns.map((name) => (name === null ? -1 : names.indexOf(name)));
     this.#types = columns.map((name) => resource.fields[name ?? '']?.type ?? 'text');
-    const next = (char: string) => new NextOccurrence((from) => text.latin1.indexOf(char, from));
-    this.#delimiters = next(delimiter);
-    this.#escaped = ['\\', '\t', '\r', '\0'].map(next);
+    this.#escaped = ['\\', '\t', '\r', '\0'].map((char) => text.finder(char));
     this.#quoted = parseQuoted(text, delimiter);
   }
 
@@ -40,10 +38,11 @@ export class CsvDecoder implements RecordDecoder {
     const ascii = text.isAscii(record);
     if (!ascii && !text.isUtf8(record)) return notUtf8;
     const quoted = this.#quoted.get(record);
-    const found = quoted ? this.#take(quoted) : ascii ? this.#cutInPlace(record) : this.#cutDecoded(record);
+    this.#cells = quoted ?? this.#ownCells;
+    const found = quoted?.length ?? this.#cut(text.text(record));
     const expected = this.#positions.length;
     if (found !== expected) return { code: 'csv', message: `expected ${expected} columns, found ${found}` };
-    this.plain = ascii && !quoted && this.#hasNoEscaped(text.start(record), text.end(record));
+    this.plain = ascii && !quoted && !this.#hasEscaped(record);
     values.fill(undefined);
     for (let column = 0; column < expected; column++) {
       const position = this.#positions[column] as number;
@@ -58,50 +57,34 @@ export class CsvDecoder implements RecordDecoder {
     return this.#cells[this.#positions.indexOf(position)] || null;
   }
 
-  #hasNoEscaped(start: number, end: number): boolean {
-    for (const next of this.#escaped) if (next.isWithin(start, end)) return false;
-    return true;
+  #hasEscaped(record: number): boolean {
+    for (const has of this.#escaped) if (has(record)) return true;
+    return false;
   }
 
-  /** @returns the number of cells. */
-  #take(cells: string[]): number {
-    this.#cells = cells;
-    return cells.length;
-  }
-
-  #cutInPlace(record: number): number {
-    return this.#cut(this.#text.latin1, this.#text.start(record), this.#text.end(record), this.#delimiters);
-  }
-
-  #cutDecoded(record: number): number {
-    const text = this.#text.text(record);
-    return this.#cut(text, 0, text.length, new NextOccurrence((from) => text.indexOf(this.#delimiter, from)));
-  }
-
-  #cut(text: string, start: number, end: number, delimiters: NextOccurrence): number {
-    const cells: string[] = [];
+  /** @returns the number of cells; those beyond the last column are only counted: there may be millions. */
+  #cut(text: string): number {
+    const columns = this.#positions.length;
     let found = 0;
-    for (let from = start; ; found++) {
-      const to = Math.min(delimiters.after(from), end);
-      // Cells beyond the last column are only counted: a record may be megabytes of delimiters.
-      if (found < this.#positions.length) cells.push(text.slice(from, to));
-      if (to === end) break;
+    let from = 0;
+    for (; ; found++) {
+      const to = text.indexOf(this.#delimiter, from);
+      if (found < columns) this.#ownCells[found] = text.slice(from, to < 0 ? text.length : to);
+      if (to < 0) return found + 1;
       from = to + 1;
     }
-    this.#cells = cells;
-    return found + 1;
   }
 }
 
 /** The cells of those records of the chunk that have a quote. */
 function parseQuoted(text: ChunkText, delimiter: string): Map<number, string[]> {
   const cells = new Map<number, string[]>();
-  const quotes = new NextOccurrence((from) => text.latin1.indexOf('"', from));
+  const hasQuote = text.finder('"');
   const records: number[] = [];
   // Papaparse drops a BOM at the very beginning: a line of its own keeps it from the first record.
   let csv = '';
   for (let record = 0; record < text.records; record++) {
-    if (text.fault(record) !== recordFaults.none || !quotes.isWithin(text.start(record), text.end(record))) continue;
+    if (text.fault(record) !== recordFaults.none || !hasQuote(record)) continue;
     if (!text.isAscii(record) && !text.isUtf8(record)) continue;
     records.push(record);
     csv += `\n${text.text(record)}`;

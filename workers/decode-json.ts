@@ -3,7 +3,6 @@
 import type { Resource } from '../src/resources/resource.ts';
 import type { ChunkText } from './chunk-text.ts';
 import { isBlank } from './field-checks.ts';
-import { NextOccurrence } from './next-occurrence.ts';
 import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.ts';
 import type { Values } from './validate.ts';
 
@@ -11,13 +10,15 @@ export class JsonDecoder implements RecordDecoder {
   plain = false;
   readonly #text: ChunkText;
   readonly #names: readonly string[];
-  readonly #backslash: NextOccurrence;
+  readonly #pick: Pick;
+  readonly #hasBackslash: (record: number) => boolean;
   #object: Record<string, unknown> = {};
 
   constructor(text: ChunkText, resource: Resource) {
     this.#text = text;
     this.#names = Object.keys(resource.fields);
-    this.#backslash = new NextOccurrence((from) => text.latin1.indexOf('\\', from));
+    this.#pick = pickerOf(resource);
+    this.#hasBackslash = text.finder('\\');
   }
 
   decode(record: number, values: Values): Unreadable | null {
@@ -34,14 +35,14 @@ export class JsonDecoder implements RecordDecoder {
       return { code: 'json', message: `invalid JSON: expected an object, found ${kindOf(parsed)}` };
     }
     const object = parsed as Record<string, unknown>;
-    const names = this.#names;
-    for (let position = 0; position < names.length; position++) {
-      const value = object[names[position] as string];
-      values[position] = value === null || (typeof value === 'string' && isBlank(value)) ? undefined : value;
+    this.#pick(object, values);
+    for (let position = 0; position < values.length; position++) {
+      const value = values[position];
+      if (value === null || (typeof value === 'string' && isBlank(value))) values[position] = undefined;
     }
     this.#object = object;
     // JSON writes with a backslash all that COPY would escape; what is there without one stands for itself.
-    this.plain = ascii && !this.#backslash.isWithin(text.start(record), text.end(record));
+    this.plain = ascii && !this.#hasBackslash(record);
     return null;
   }
 
@@ -49,6 +50,21 @@ export class JsonDecoder implements RecordDecoder {
     const value = this.#object[this.#names[position] as string] ?? '';
     return (typeof value === 'string' ? value : JSON.stringify(value)) || null;
   }
+}
+
+type Pick = (object: Record<string, unknown>, values: Values) => void;
+
+const pickers = new WeakMap<Resource, Pick>();
+
+/** Generated like Ajv's validators are: a property read by its literal name costs a tenth of one read by a variable. */
+function pickerOf(resource: Resource): Pick {
+  const known = pickers.get(resource);
+  if (known) return known;
+  const names = Object.keys(resource.fields);
+  const body = names.map((name, position) => `values[${position}] = object[${JSON.stringify(name)}];`).join('\n');
+  const picker = new Function('object', 'values', body) as Pick;
+  pickers.set(resource, picker);
+  return picker;
 }
 
 /** V8's reason without its quotation of the text and without its lines and columns, which are not those of the file. */

@@ -4,6 +4,7 @@ import type { Field, Resource } from '../src/resources/resource.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { escapeCopyText } from './copy-text.ts';
 import { storedTimestamp } from './timestamp.ts';
+import { lowerUuid } from './uuid-words.ts';
 import type { Values } from './validate.ts';
 
 const [tab, lineFeed] = [9, 10];
@@ -25,31 +26,59 @@ export class RowEncoder {
    * @param plain no string in them has anything that COPY escapes, nor other than ASCII.
    */
   encode(values: Values, plain: boolean): void {
+    if (plain) this.#encodePlain(values);
+    else this.#encodeAny(values);
     const { text, columnStarts } = this;
-    const columns = this.#types.length;
-    for (let column = 0; column < columns; column++) {
-      if (column > 0) text.byte(tab);
-      columnStarts[column] = text.length;
-      this.#encodeValue(this.#types[column] as Field['type'], values[column], plain);
+    columnStarts[this.#types.length] = text.length;
+    for (let column = 0; column < this.#types.length; column++) {
+      if (this.#types[column] === 'uuid' && values[column] !== null)
+        lowerUuid(text.view, columnStarts[column] as number);
     }
-    text.byte(lineFeed);
-    columnStarts[columns] = text.length;
   }
 
-  #encodeValue(type: Field['type'], value: unknown, plain: boolean): void {
-    const { text } = this;
-    if (value === null) text.ascii('\\N');
-    else if (type === 'uuid') text.lowerCase(value as string);
-    else if (type === 'timestamp') text.ascii(storedTimestamp(value as string));
-    else if (type === 'boolean') text.ascii(value ? 't' : 'f');
-    else if (type === 'text[]') text.utf8(escapeCopyText(arrayLiteral(value as string[])));
-    else if (plain) text.ascii(value as string);
-    else text.utf8(escapeCopyText(value as string));
+  /** Characters are bytes here, so the row is put together as one string and written at once. */
+  #encodePlain(values: Values): void {
+    const { text, columnStarts } = this;
+    let row = '';
+    for (let column = 0; column < this.#types.length; column++) {
+      columnStarts[column] = text.length + row.length;
+      row += `${columnText(this.#types[column] as Field['type'], values[column])}\t`;
+    }
+    text.ascii(row);
+    text.reserve(0)[text.length - 1] = lineFeed;
+  }
+
+  #encodeAny(values: Values): void {
+    const { text, columnStarts } = this;
+    for (let column = 0; column < this.#types.length; column++) {
+      columnStarts[column] = text.length;
+      const value = values[column];
+      if (value === null) text.ascii(nullText);
+      else text.utf8(escapeCopyText(columnText(this.#types[column] as Field['type'], value)));
+      text.byte(tab);
+    }
+    text.reserve(0)[text.length - 1] = lineFeed;
+  }
+}
+
+const nullText = '\\N';
+
+function columnText(type: Field['type'], value: unknown): string {
+  if (value === null) return nullText;
+  switch (type) {
+    case 'boolean':
+      return value ? 't' : 'f';
+    case 'timestamp':
+      return storedTimestamp(value as string);
+    case 'text[]':
+      return arrayLiteral(value as string[]);
+    default:
+      return value as string;
   }
 }
 
 /** Every element in quotes: so neither an empty one nor the word NULL is mistaken (PostgreSQL manual, 8.15.6). */
 function arrayLiteral(elements: readonly string[]): string {
   if (elements.length === 0) return '{}';
-  return `{"${elements.map((element) => element.replace(/["\\]/g, '\\$&')).join('","')}"}`;
+  return `{"${elements.map((element) => (/["\\]/.test(element) ? element.replace(/["\\]/g, '\\$&') : element)).join('","')}"}`;
 }

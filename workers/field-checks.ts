@@ -4,7 +4,7 @@
 const [hyphen, dot, at] = [45, 46, 64];
 
 /** 1 for the digits of hexadecimal numbers, by character code. */
-const hexadecimal = new Uint8Array(128);
+const hexadecimal = new Uint8Array(256);
 for (const digit of '0123456789abcdefABCDEF') hexadecimal[digit.charCodeAt(0)] = 1;
 
 /** Whether the text is empty or nothing but white space. */
@@ -15,14 +15,30 @@ export function isBlank(text: string): boolean {
 
 /** RFC 9562, section 4: 8-4-4-4-12 hexadecimal digits, in either case; any version. */
 export function isUuid(text: string): boolean {
-  if (text.length !== 36) return false;
-  for (let i = 0; i < 36; i++) {
+  return (
+    text.length === 36 &&
+    isHexadecimal(text, 0, 8) &&
+    text.charCodeAt(8) === hyphen &&
+    isHexadecimal(text, 9, 13) &&
+    text.charCodeAt(13) === hyphen &&
+    isHexadecimal(text, 14, 18) &&
+    text.charCodeAt(18) === hyphen &&
+    isHexadecimal(text, 19, 23) &&
+    text.charCodeAt(23) === hyphen &&
+    isHexadecimal(text, 24, 36)
+  );
+}
+
+/** Goes through to the end in any case: without branches that takes three quarters of the time. */
+function isHexadecimal(text: string, start: number, end: number): boolean {
+  let all = 1;
+  let bits = 0;
+  for (let i = start; i < end; i++) {
     const char = text.charCodeAt(i);
-    if (i === 8 || i === 13 || i === 18 || i === 23) {
-      if (char !== hyphen) return false;
-    } else if (char > 127 || hexadecimal[char] === 0) return false;
+    bits |= char;
+    all &= hexadecimal[char & 0xff] as number;
   }
-  return true;
+  return all === 1 && bits < 128;
 }
 
 /** One @ between a local part and a domain of at least two labels, no white space or control characters. */

@@ -1,3 +1,6 @@
+/** Beyond every text; a small integer, which V8 keeps without an allocation. */
+const nowhere = 0x3fff_ffff;
+
 /**
  * Finds things in a text in passing: the last answer is kept until it lies behind, so that asking of one stretch after
  * the other looks at each place once, however far the next occurrence is.
@@ -17,7 +20,7 @@ export class NextOccurrence {
     if (from < this.#searchedFrom || from > this.#next) {
       const found = this.#find(from);
       this.#searchedFrom = from;
-      this.#next = found < 0 ? Number.MAX_SAFE_INTEGER : found;
+      this.#next = found < 0 ? nowhere : found;
     }
     return this.#next;
   }

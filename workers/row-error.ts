@@ -1,5 +1,6 @@
 // Row errors: why a record was rejected, and their COPY text for bulk.row_errors. Written by the parse workers and by
 // conflict resolution; the errors of one record come from one of the two, never from both, so each numbers them by itself.
+import { ByteBuffer } from './byte-buffer.ts';
 import { escapeCopyText } from './copy-text.ts';
 
 /** Where a record stands in the file: its ordinal and its physical line, both from 1. */
@@ -30,6 +31,9 @@ export const rowErrorColumns: readonly string[] = [
 
 const maxValueCharacters = 200;
 
+/** Of an error's COPY text, to begin with. */
+const expectedBytes = 160;
+
 /** A record with that key comes earlier in the file, or is in the table. */
 export function duplicateError(place: Place, field: string, value: string | null): RowError {
   return { ...place, field, code: 'duplicate', message: `duplicate ${field}`, value };
@@ -53,16 +57,18 @@ export function encodeRowErrors(
   jobId: string,
   errors: readonly RowError[],
 ): { copy: Uint8Array<ArrayBuffer>; count: number } {
-  let text = '';
+  const copy = new ByteBuffer(errors.length * expectedBytes);
   let record = 0;
   let n = 0;
   for (const error of errors) {
     n = error.record === record ? n + 1 : 0;
     record = error.record;
     const { line, field, code, message, value } = error;
-    text += `${jobId}\t${record}\t${n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cut(value))}\n`;
+    copy.utf8(
+      `${jobId}\t${record}\t${n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cut(value))}\n`,
+    );
   }
-  return { copy: new TextEncoder().encode(text), count: errors.length };
+  return { copy: copy.bytes, count: errors.length };
 }
 
 function column(text: string | null): string {

@@ -11,6 +11,7 @@ import { perSecond } from '../figures.ts';
 import type { FileStore, StoredFile } from '../file-store.ts';
 import { Overtaken } from '../import/job-fault.ts';
 import { retryTransient } from '../import/retry.ts';
+import type { JobObserver } from '../job-observer.ts';
 import { gzipLevel } from './encode-rows.ts';
 import { explainFailure } from './explain-failure.ts';
 import { readOptions, requestOf } from './export-options.ts';
@@ -27,6 +28,7 @@ export interface ExportServices {
   ttlMs: number;
   /** How long to try again while the database is away. */
   retryForMs: number;
+  observer: Pick<JobObserver, 'jobEnded'>;
   log: Logger;
 }
 
@@ -105,12 +107,13 @@ async function complete(
   if (!ended) await services.files.remove(key);
 }
 
-async function end({ db, log }: ExportServices, job: Job, outcome: JobEnd): Promise<boolean> {
+async function end({ db, observer, log }: ExportServices, job: Job, outcome: JobEnd): Promise<boolean> {
   const ended = await endJob(db, job, outcome);
   if (!ended) {
     log.info('Export cancelled or taken over elsewhere');
     return false;
   }
+  observer.jobEnded(ended);
   const total = ended.total_records ?? 0;
   const durationMs = Number(ended.completed_at) - Number(ended.started_at);
   log.info(

@@ -95,8 +95,8 @@ export class ChunkBuilder {
 
   /** Makes the record part of the current range, of a new range, or of a new chunk. */
   #reach(start: number, end: number): void {
-    if (start - this.#rangeEnd > maxGapBytes) this.#closeRange(start);
-    else if (this.#rangeEnd === this.#rangeStart) this.#rangeStart = start;
+    const isEmpty = this.#rangeEnd === this.#rangeStart;
+    if (isEmpty || start - this.#rangeEnd > maxGapBytes) this.#closeRange(start);
     if (this.#records > 0 && this.#rangesBytes + end - this.#rangeStart > this.#limits.maxChunkBytes) {
       this.#cut();
       this.#rangeStart = start;

@@ -14,6 +14,7 @@ import type { Chunk, ParsedChunk, ParseRequest } from '../../workers/messages.ts
 import type { Config } from '../config.ts';
 import { percentage, perSecond } from '../figures.ts';
 import type { FileStore } from '../file-store.ts';
+import type { JobObserver } from '../job-observer.ts';
 import { tableShapeOf } from '../resource-table.ts';
 import { resourceNamed } from '../resources/index.ts';
 import type { Slots } from '../slots.ts';
@@ -38,6 +39,7 @@ export interface ImportServices {
   chunkSlots: Slots;
   /** Ends the job and queues those that waited for it; undefined: this attempt no longer holds it. */
   endImport(job: Job, end: JobEnd): Promise<Job | undefined>;
+  observer: JobObserver;
   log: Logger;
 }
 
@@ -103,7 +105,7 @@ async function loadFile(
   file: RecordFile,
   signal: AbortSignal,
 ): Promise<number> {
-  const { config, db, chunkSlots, log } = services;
+  const { config, db, chunkSlots, observer, log } = services;
   const checkpoints = new Checkpoints(await findCheckpoints(db, context.job.id));
   const request = { jobId: context.job.id, resource: context.resource.name, format: file.format, csv: file.csv };
   const now = context.job.created_at.toISOString();
@@ -113,12 +115,14 @@ async function loadFile(
       parse: async ({ firstRecord, bytes, table }: Chunk) =>
         await services.parse({ ...request, now, firstRecord, bytes, table }),
       load: async (chunk, parsed, contested) => {
+        const startedAt = performance.now();
         const done = await retryTransient(async () => await loadChunk(context, chunk, parsed, contested), {
           forMs: config.database.retryForMs,
           signal,
           onRetry: (error, failures) =>
             log.warn({ err: error, chunk: chunk.index, failures }, 'Chunk will be tried again'),
         });
+        observer.chunkLoaded(context.resource.name, performance.now() - startedAt, done);
         if (done.jobErrors > config.import.maxRowErrors) {
           throw new JobFault('too_many_errors', `more than ${config.import.maxRowErrors} row errors (MAX_ROW_ERRORS)`);
         }

@@ -91,7 +91,7 @@ t.test('a streamed export: format, fields, filters, sort, limit, gzip', async (t
     ['resource=users&fields=nme', 'unknown_field'],
     ['resource=users&colour=red', 'unknown_field'],
     ['resource=users&id=1', 'invalid_filter'],
-  ]) {
+  ] as const) {
     const refused = await app.inject(`/v1/exports?${query}`);
     t.match(refused.json(), { status: 400, code }, query);
     t.match(refused.headers['content-type'], /problem\+json/);

@@ -160,7 +160,7 @@ t.test('a record that only the database refuses is a row error with its line; it
        CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()`,
       'violates seven is refused',
     ],
-    ['the range of a type', 'ALTER TABLE users ALTER name TYPE varchar(7)', ''],
+    ['the range of a type', 'ALTER TABLE users ALTER name TYPE varchar(7)', 'value too long'],
     [
       'a deferred constraint',
       'ALTER TABLE users ADD CONSTRAINT later UNIQUE (name) DEFERRABLE INITIALLY DEFERRED',
@@ -172,7 +172,7 @@ t.test('a record that only the database refuses is a row error with its line; it
       const app = await build(t);
       await app.sql.unsafe(ddl);
       const records = [1, 2, 3, 7, 4, 5].map((n) => user(n));
-      if (what.startsWith('the range')) records[3] = user(7, { name: 'User 77' });
+      if (what.startsWith('the range')) records[3] = user(7, { name: 'User 777' });
       if (what === 'a deferred constraint') records[3] = user(7, { name: 'User 3' });
       if (what.startsWith('a unique')) records[3] = user(7, { name: 'User 3 again' });
       const job = await importFile(app, { resource: 'users', name: 'users.ndjson', content: ndjson(...records) });

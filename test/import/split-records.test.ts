@@ -75,6 +75,11 @@ t.test('CSV records', async (t) => {
   t.same(await listed('id;name\n1,"a\n2,b\n'), ['2: 1,"a', '3: 2,b'], 'no other one opens a quote');
 });
 
+t.test('a line after a stray quote is read as if it were the first one', async (t) => {
+  const text = `${header}a,"\nb",c,"\nd\ndd"\ne,e\n`;
+  t.same(await listed(text, { maxRecordBytes: 12 }), ['2! unclosedQuote: a,"', '3: b",c,"\nd\ndd"', '6: e,e']);
+});
+
 t.test('a CSV header', async (t) => {
   const columns = async (text: string, options: SplitOptions = {}) => (await split(text, options)).csv;
   t.same(await columns(header), { columns: ['id', 'name'], delimiter: ',' });
@@ -204,8 +209,16 @@ t.test('what comes before a fault of the file is handed out, also a chunk that i
 
 t.test('a record that is too long is rejected with its line, without its bytes', async (t) => {
   const long = 'x'.repeat(101);
-  const options: SplitOptions = { maxRecordBytes: 100 };
-  const csv = async (text: string) => await listed(header + text, options);
+  const listedBothWays = async (text: string, format: 'csv' | 'ndjson' | 'json') => {
+    const options: SplitOptions = { maxRecordBytes: 100, format };
+    const whole = await listed(text, options);
+    const bytes = Buffer.from(text);
+    assert.deepEqual(await listed(cutAt(bytes, [...bytes.keys()]), options), whole, text);
+    return whole;
+  };
+  const csv = async (text: string) => await listedBothWays(header + text, 'csv');
+  const ndjson = async (text: string) => await listedBothWays(text, 'ndjson');
+  const json = async (text: string) => await listedBothWays(text, 'json');
   t.same(await csv(`1,a\n2,${long}\n3,c\n`), ['2: 1,a', '3! tooLong: ', '4: 3,c']);
   t.same(await csv(`1,"${long}"\n2,b\n`), ['2! tooLong: ', '3: 2,b'], 'in quotes');
   t.same(await csv(`1,"${long}\n2,b\n`), ['2! tooLong: ', '3: 2,b'], 'in quotes that are not closed');
@@ -222,21 +235,16 @@ t.test('a record that is too long is rejected with its line, without its bytes',
     t.same(await csv(`1,x${exact}${lineBreak}`), ['2! tooLong: ']);
     t.same(await csv(`1,"${exact}"${lineBreak}`), ['2! tooLong: ']);
   }
-  const ndjson: SplitOptions = { ...options, format: 'ndjson' };
-  t.same(await listed(`{}\n   ${long}\r\n\n{}`, ndjson), ['1: {}', '2! tooLong: ', '4: {}']);
-  t.same(await listed(`${' '.repeat(300)}${'x'.repeat(100)}\r\n${long}`, ndjson), [
-    `1: ${'x'.repeat(100)}`,
-    '2! tooLong: ',
-  ]);
-  const json: SplitOptions = { ...options, format: 'json' };
-  t.same(await listed(`[1,{"a":"${long}",\n"b":[{}]},\n"${long}",${long},${' '.repeat(200)}2]`, json), [
+  t.same(await ndjson(`{}\n   ${long}\r\n\n{}`), ['1: {}', '2! tooLong: ', '4: {}']);
+  t.same(await ndjson(`${' '.repeat(300)}${'x'.repeat(100)}\r\n${long}`), [`1: ${'x'.repeat(100)}`, '2! tooLong: ']);
+  t.same(await json(`[1,{"a":"${long}",\n"b":[{}]},\n"${long}",${long},${' '.repeat(200)}2]`), [
     '1: 1',
     '1! tooLong: ',
     '3! tooLong: ',
     '3! tooLong: ',
     '3: 2',
   ]);
-  t.same(await listed(`[1,\n{"a":"${long}\n\n`, json), ['1: 1', 'malformed_json 2'], 'one that is not whole is none');
+  t.same(await json(`[1,\n{"a":"${long}\n\n`), ['1: 1', 'malformed_json 2'], 'one that is not whole is none');
 });
 
 t.test('a chunk ends with its last permitted record, or before the one that would make it too large', async (t) => {
@@ -294,8 +302,17 @@ t.test('the buffers of a chunk are its own and can be transferred', async (t) =>
     t.same(recordsOf(moved), before);
     t.equal(chunk.bytes.byteLength, 0);
   }
-  const gaps = await split(`${header}1,a\n${'\n'.repeat(1000)}2,b\n`);
-  t.equal(gaps.chunks[0]?.bytes.byteLength, 6, 'long gaps between records are left out');
+  const empty = '\n'.repeat(1000);
+  const gaps = await split(`${header}1,a\n${empty}2,b\n${empty}3,c\n${empty}4,d`, { maxRecords: 3 });
+  t.same(
+    gaps.chunks.map((chunk) => chunk.bytes.byteLength),
+    [9, 3],
+    'long gaps between records are left out',
+  );
+  t.same(
+    gaps.records.map((record) => record.text),
+    ['1,a', '2,b', '3,c', '4,d'],
+  );
 });
 
 t.test('gzip', async (t) => {

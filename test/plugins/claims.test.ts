@@ -282,7 +282,7 @@ t.test('under pressure requests are turned away, but for the question whether th
 });
 
 t.test('a blocked event loop turns requests away, and no longer than it is blocked', async (t) => {
-  const s = await service(t, { pressure: { maxEventLoopDelayMs: 250, sampleIntervalMs: 50 } });
+  const s = await service(t, { env: { MAX_EVENT_LOOP_DELAY: '250ms' }, pressure: { sampleIntervalMs: 50 } });
   const status = async () => (await s.app.inject('/read')).statusCode;
   await until(
     async () => {
