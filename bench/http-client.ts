@@ -1,8 +1,6 @@
 // The service's users: they upload files as streams, poll jobs, download exports.
 import { openAsBlob } from 'node:fs';
-import { get } from 'node:http';
 import { basename } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Static } from 'typebox';
 import type { ImportSchema } from '../src/import/import-view.ts';
@@ -60,18 +58,14 @@ export interface Download {
   lines: number;
 }
 
-/** Reads an answer to its end and throws it away. @throws Error when it is not 200 or breaks off. */
+/** Reads an export to its end and throws it away. @throws Error when it is not answered with 200, or breaks off. */
 export async function download(url: string, { countLines = false } = {}): Promise<Download> {
-  const { promise: answered, resolve, reject } = Promise.withResolvers<import('node:http').IncomingMessage>();
-  get(url, resolve).on('error', reject);
-  const response = await answered;
-  if (response.statusCode !== 200) throw new Error(`${url} answered ${response.statusCode}`);
+  const response = await askPatiently(async () => await fetch(url, { headers: { 'accept-encoding': 'identity' } }));
+  if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
   const download = { bytes: 0, lines: 0 };
-  await pipeline(response, async (blocks: AsyncIterable<Buffer>) => {
-    for await (const block of blocks) {
-      download.bytes += block.length;
-      if (countLines) for (let at = -1; (at = block.indexOf(10, at + 1)) >= 0; ) download.lines++;
-    }
-  });
+  for await (const block of response.body!) {
+    download.bytes += block.length;
+    if (countLines) for (let at = -1; (at = block.indexOf(10, at + 1)) >= 0; ) download.lines++;
+  }
   return download;
 }

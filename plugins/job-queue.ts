@@ -102,6 +102,19 @@ export default fp(
       }
     }
 
+    /** Runs one job at a time. */
+    async function startWorker(type: JobType): Promise<void> {
+      const worker = await boss.work<{ jobId: string }>(type, { pollingIntervalSeconds: 2 }, async ([entry]) => {
+        try {
+          if (entry) await runEntry(type, entry.data.jobId, entry.signal);
+        } finally {
+          // The next entry may have been announced while this one ran; without a word of ours it would wait for the
+          // poll, which is every 30 seconds where announcements are listened for.
+          boss.notifyWorker(worker);
+        }
+      });
+    }
+
     const sweep = async () => await app.db.transaction().execute(enqueueReady);
     let sweeper: NodeJS.Timeout | undefined;
 
@@ -111,10 +124,8 @@ export default fp(
         sweep().catch((error) => app.log.warn({ err: error }, 'The sweep for unqueued jobs failed'));
       }, sweepIntervalMs);
       for (const type of types) {
-        const localConcurrency = type === 'import' ? budget.importJobs : app.config.jobs.concurrency;
-        await boss.work<{ jobId: string }>(type, { localConcurrency, pollingIntervalSeconds: 2 }, async ([entry]) => {
-          if (entry) await runEntry(type, entry.data.jobId, entry.signal);
-        });
+        const concurrency = type === 'import' ? budget.importJobs : app.config.jobs.concurrency;
+        for (let count = 0; count < concurrency; count++) await startWorker(type);
       }
     });
 

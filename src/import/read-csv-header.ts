@@ -9,14 +9,16 @@ import type { Place } from './splitter.ts';
 const delimiters = [',', ';', '\t'] as const;
 
 /** A longer header is refused, in bytes. */
-const maxHeaderBytes = 2 ** 20;
+const maxHeaderBytes = 128 * 1024;
 
 interface Header {
   layout: CsvLayout;
   /** With its line break. */
   bytes: number;
   lines: number;
+  /** Its end was found. */
   complete: boolean;
+  /** Its quotes are not in order, whatever follows. */
   malformed: boolean;
 }
 
@@ -35,12 +37,16 @@ export async function readCsvHeader(
   await skipEmptyLines(input, start);
   const candidates = delimiter ? [delimiter] : delimiters;
   let headers: Header[];
-  // Twice as much is looked at each time, so that a header that comes in byte by byte costs no more.
-  for (let bytes = 1024; ; bytes = 2 * bytes) {
-    const enough = Math.min(bytes, maxHeaderBytes);
-    while (input.end - start.position < enough && !input.ended) await input.fill(start.position);
-    headers = candidates.map((candidate) => parseHeader(input, start, resource, candidate));
-    if (enough === maxHeaderBytes || input.ended || headers.every((header) => header.complete)) break;
+  // Twice as much is looked at each time, so that a long header costs no more than a few short ones.
+  for (let bytes = 1024; ; bytes *= 2) {
+    while (input.end - start.position < bytes && !input.ended) await input.fill(start.position);
+    const isWholeFile = input.ended && input.end - start.position <= bytes;
+    const isLast = isWholeFile || bytes >= maxHeaderBytes;
+    const text = input.text(start.position, bytes);
+    // Up to a line break, so that nothing is judged by half of what follows a quote.
+    const lines = isLast ? text : text.slice(0, text.lastIndexOf('\n') + 1);
+    headers = candidates.map((candidate) => parseHeader(lines, isWholeFile, resource, candidate));
+    if (isLast || headers.every((header) => header.complete || header.malformed)) break;
   }
   const header = headers.reduce((best, other) => (knownColumns(other) > knownColumns(best) ? other : best));
   checkHeader(header, resource, start.line);
@@ -63,8 +69,13 @@ async function skipEmptyLines(input: ByteInput, start: Place): Promise<void> {
   }
 }
 
-function parseHeader(input: ByteInput, start: Place, resource: Resource, delimiter: CsvLayout['delimiter']): Header {
-  const text = input.text(start.position, maxHeaderBytes);
+/** @param text as Latin-1: a character is a byte, so the parser's cursor is one into the file. */
+function parseHeader(
+  text: string,
+  isWholeFile: boolean,
+  resource: Resource,
+  delimiter: CsvLayout['delimiter'],
+): Header {
   // papaparse's fast mode puts the cursor a line too far; without a header of its own `__proto__` is a name like others.
   const { data, errors, meta } = Papa.parse<string[]>(text, {
     delimiter,
@@ -79,8 +90,8 @@ function parseHeader(input: ByteInput, start: Place, resource: Resource, delimit
     layout: { columns: names.map((name) => fields.get(name) ?? null), delimiter },
     bytes: meta.cursor,
     lines: text.slice(0, meta.cursor).split('\n').length - 1,
-    complete: meta.truncated || (input.ended && text.length < maxHeaderBytes),
-    malformed: errors.length > 0,
+    complete: meta.truncated || isWholeFile,
+    malformed: errors.some((error) => isWholeFile || error.code === 'InvalidQuotes'),
   };
 }
 
@@ -90,7 +101,8 @@ function knownColumns({ layout }: Header): number {
 
 function checkHeader({ layout: { columns }, complete, malformed }: Header, resource: Resource, line: number): void {
   if (malformed) {
-    throw new FileFault('malformed_header', 'a quote is not closed in the line that names the columns', line);
+    const detail = 'a quoted name in the line that names the columns is not closed, or followed by something else';
+    throw new FileFault('malformed_header', detail, line);
   }
   if (!complete) {
     const detail = `the line that names the columns is longer than ${maxHeaderBytes} bytes`;

@@ -106,6 +106,7 @@ t.test('a database that is gone is told within seconds, and its return too', asy
   t.equal((await app.inject('/health/live')).statusCode, 200, 'the process lives');
   t.match((await app.inject('/metrics')).json(), { status: 503, code: 'database_unavailable' });
   const text = await prometheus(app);
+  if (process.env.SHOW) console.error(text);
   t.match(text, 'bulk_database_up 0');
   t.match(text, 'process_resident_memory_bytes', 'what does not need the database is there');
   t.notMatch(text, /^bulk_jobs\{/m, 'and what does is left out rather than wrong');
@@ -243,6 +244,7 @@ t.test('Prometheus finds jobs, records, queue, pools, requests and the process',
     await app.inject(url);
   }
   const text = await prometheus(app);
+  if (process.env.SHOW) console.error(text);
 
   t.equal(seriesOf(text, 'bulk_jobs_ended_total{type="import",resource="users",state="completed"}'), 1);
   t.equal(seriesOf(text, 'bulk_job_duration_seconds_count{type="import",state="completed"}'), 1);

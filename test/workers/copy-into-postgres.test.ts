@@ -70,7 +70,7 @@ t.test('every text and array comes back from the table as it was sent', async (t
     words: fc.array(hostile, { maxLength: 5 }),
   });
   await fc.assert(
-    fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 20 }), async (records) => {
+    fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 40 }), async (records) => {
       const { parsed, errors } = parse(samples, {
         format: 'ndjson',
         records: records.map((one) => JSON.stringify(one)),
@@ -93,7 +93,7 @@ t.test('every text and array comes back from the table as it was sent', async (t
       );
       t.same(keys, [rows.map(({ id }) => id), rows.map(({ key }) => key)], 'keys are folded as the table folds');
     }),
-    { numRuns: 20 },
+    { numRuns: 12 },
   );
 });
 
@@ -143,7 +143,7 @@ t.test(
         t.same(send(rows.map(({ at }) => at)).errors, []);
         accepted += rows.length;
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
     t.ok(accepted > 100, `${accepted} accepted`);
   },
@@ -192,6 +192,6 @@ t.test('row errors can be stored, whatever they quote', async (t) => {
         })),
       );
     }),
-    { numRuns: 20 },
+    { numRuns: 12 },
   );
 });
