@@ -51,13 +51,17 @@ export async function cancelJob(db: Db, type: JobType, id: string): Promise<Job 
     .executeTakeFirst();
 }
 
-/** Begins another attempt at an unfinished job; from here on earlier ones can no longer write. */
-export async function startAttempt(db: Db, type: JobType, id: string): Promise<Job | undefined> {
+/**
+ * Begins another attempt at an unfinished job; from here on earlier ones can no longer write.
+ * @param runner the process that makes the attempt (db/queue-entries.ts).
+ */
+export async function startAttempt(db: Db, type: JobType, id: string, runner: string): Promise<Job | undefined> {
   return await db
     .updateTable('bulk.jobs')
     .set((eb) => ({
       status: 'processing' as const,
       attempt: eb('attempt', '+', 1),
+      runner,
       started_at: sql<Date>`coalesce(started_at, now())`,
     }))
     .where('id', '=', id)

@@ -42,12 +42,21 @@ export async function findAwaited(db: Kysely<Database>, job: Pick<Job, 'id'>, pa
   return rows.map((row) => row.id);
 }
 
+/** Application name of a process's queue connections: by it the others see that the process lives. */
+export const queueName = (runner: string) => `bulk queue ${runner}`;
+
 /**
- * Puts back in line what a process was working on when it was killed, instead of waiting for its missing heartbeat.
- * Only for a database that no other process uses.
+ * Puts back in line what a process was working on that has no connection any more: killed, or its machine gone. Sooner
+ * than its missing heartbeats would tell, and no harm when it lives after all: it then finds itself overtaken.
+ * @param except jobs that run in this process.
  */
-export async function requeueInterrupted(db: Kysely<Database>, types: readonly JobType[]): Promise<void> {
+export async function requeueOrphaned(tx: Transaction<Database>, except: readonly string[]): Promise<void> {
   await sql`
-    UPDATE pgboss.job SET state = 'retry', start_after = now()
-    WHERE state = 'active' AND name = ANY (${sql.val(types)}::text[])`.execute(db);
+    UPDATE pgboss.job entry SET state = 'retry', start_after = now()
+    FROM bulk.jobs job
+    WHERE entry.name = job.type AND entry.singleton_key = job.id::text AND entry.state = 'active'
+      AND job.status = 'processing' AND job.id <> ALL (${except}::uuid[])
+      AND NOT EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = ${queueName('')} || job.runner)`.execute(tx);
 }

@@ -21,7 +21,7 @@ export async function readServiceFigures(sql: Sql): Promise<ServiceFigures> {
   // The name of a loading connection holds its job's id.
   const sessions = await sql<ServiceFigures['sessions']>`
     SELECT CASE WHEN application_name ~ '^bulk [0-9a-f-]{36}' THEN 'loaders'
-      ELSE substr(application_name, 6) END AS pool,
+      ELSE split_part(application_name, ' ', 2) END AS pool,
       coalesce(state, 'unknown') AS state, count(*) AS sessions
     FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND starts_with(application_name, 'bulk ')

@@ -34,6 +34,8 @@ export interface JobsTable {
   owner: string | null;
   /** Raised by every attempt; only the attempt of this number may write. */
   attempt: Generated<number>;
+  /** The process that makes the latest attempt. */
+  runner: ColumnType<string | null, undefined, string>;
   /** Key of the uploaded or exported file in storage; null when it is gone. */
   file: string | null;
   /** Of the stored file, hexadecimal. */

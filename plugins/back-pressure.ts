@@ -46,6 +46,8 @@ export default fp<BackPressureOptions>(
       eventLoopUtilizationMode: 'interval',
       pressureHandler: async ({ routeOptions, log }: FastifyRequest, _reply, type, value) => {
         if (alwaysServed.has(routeOptions.url ?? '')) return;
+        // Infinite: not one sample since the last look. The loop stood still, as during a start, and now it runs.
+        if (type === underPressure.TYPE_EVENT_LOOP_DELAY && value === Infinity) return;
         log.warn({ pressure: type, value }, 'Request refused under pressure');
         const detail = 'the service is too busy to answer in time; try again';
         throw problem('too_busy', detail, {}, { 'retry-after': String(pressureRetrySeconds) });

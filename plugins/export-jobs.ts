@@ -54,6 +54,7 @@ export default fp(
         await runExport(
           {
             db,
+            runner: queue.runner,
             source: streams,
             files,
             ttlMs: ttl.exportMs,

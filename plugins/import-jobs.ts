@@ -13,6 +13,7 @@ export default fp(
           config,
           connection,
           db,
+          runner: queue.runner,
           uploads: storage.uploads,
           parse: async (request) => {
             const startedAt = performance.now();

@@ -1,12 +1,12 @@
 // Job scheduling by pg-boss. A job and its queue entry are made in one transaction; an import that refers to records
 // of earlier unfinished imports gets its entry when the last of these ends. Whatever slips (a deleted entry, a process
-// that died between two steps) is found by a sweep: every unfinished job that waits for nothing has a live entry.
-
+// that died) is found by a sweep: every unfinished job that waits for nothing has a live entry.
+import { randomUUID } from 'node:crypto';
 import fp from 'fastify-plugin';
 import type { Transaction } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
 import type { JobType } from '../db/jobs.ts';
-import { findUnqueued, lockQueueing, type Parents, requeueInterrupted } from '../db/queue-entries.ts';
+import { findUnqueued, lockQueueing, type Parents, queueName, requeueOrphaned } from '../db/queue-entries.ts';
 import type { Database } from '../db/tables.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
 import { resources } from '../src/resources/index.ts';
@@ -23,6 +23,8 @@ export interface JobQueue {
   /** Tells a job that runs in this process that it was cancelled; one elsewhere sees it at its next chunk. */
   abort(jobId: string): void;
   readonly parents: Parents;
+  /** Names this process in the jobs that it runs. */
+  readonly runner: string;
   /** Running in this process. */
   readonly running: number;
 }
@@ -52,12 +54,15 @@ const queueOptions = {
   deleteAfterSeconds: 3_600,
   notify: true,
 };
-const sweepIntervalMs = 10_000;
+/** The second is for when announcements are listened for: retries are not announced. */
+const polling = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
+const sweepIntervalMs = 5_000;
 const types = ['import', 'export'] as const satisfies readonly JobType[];
 
 export default fp(
   async (app) => {
     const budget = connectionBudget(app.config);
+    const runner = randomUUID();
     const { host, port, user, password, database, ssl } = app.connection;
     const boss = new PgBoss({
       host,
@@ -67,7 +72,7 @@ export default fp(
       database,
       ssl,
       max: budget.queue - 1,
-      application_name: 'bulk queue',
+      application_name: queueName(runner),
       useListenNotify: true,
       superviseIntervalSeconds: 5,
       monitorIntervalSeconds: 5,
@@ -76,8 +81,6 @@ export default fp(
     boss.on('warning', (warning) => app.log.debug({ warning }, 'Job queue'));
     await boss.start();
     for (const type of types) await boss.createQueue(type, queueOptions);
-    // The embedded database has one process at a time.
-    if (!app.config.database.connection) await requeueInterrupted(app.db, types);
 
     const parents = [...resources.values()].flatMap((child) =>
       referencesOf(child).map(({ resource }) => ({ child: child.name, parent: resource })),
@@ -104,18 +107,21 @@ export default fp(
 
     /** Runs one job at a time. */
     async function startWorker(type: JobType): Promise<void> {
-      const worker = await boss.work<{ jobId: string }>(type, { pollingIntervalSeconds: 2 }, async ([entry]) => {
+      const worker = await boss.work<{ jobId: string }>(type, polling, async ([entry]) => {
         try {
           if (entry) await runEntry(type, entry.data.jobId, entry.signal);
         } finally {
-          // The next entry may have been announced while this one ran; without a word of ours it would wait for the
-          // poll, which is every 30 seconds where announcements are listened for.
+          // The next entry may have been announced while this one ran; without a word of ours it would wait for the poll.
           boss.notifyWorker(worker);
         }
       });
     }
 
-    const sweep = async () => await app.db.transaction().execute(enqueueReady);
+    const sweep = async () =>
+      await app.db.transaction().execute(async (tx) => {
+        await requeueOrphaned(tx, [...running.keys()]);
+        await enqueueReady(tx);
+      });
     let sweeper: NodeJS.Timeout | undefined;
 
     app.addHook('onReady', async () => {
@@ -141,6 +147,7 @@ export default fp(
       enqueueReady,
       abort: (jobId) => running.get(jobId)?.abort(new Interrupted('the job was cancelled')),
       parents,
+      runner,
       get running() {
         return running.size;
       },

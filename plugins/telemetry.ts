@@ -46,9 +46,11 @@ export default fp(
 
     const setFigures = gaugeService(registry);
     gaugeThreads(registry, app.parsePool.piscina);
+    const jobs = observeJobs(registry);
+    // Last: it takes what is registered by now.
     const all = Registry.merge([registry, processMetrics()]);
     app.decorate('telemetry', {
-      jobs: observeJobs(registry),
+      jobs,
       async text() {
         setFigures(await readFigures());
         return await all.metrics();

@@ -48,7 +48,7 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     PORT: ['0', (c) => c.http.port, 0],
     LOG_LEVEL: ['debug', (c) => c.log.level, 'debug'],
     LOG_FORMAT: ['pretty', (c) => c.log.format, 'pretty'],
-    MAX_EVENT_LOOP_DELAY: ['2s', (c) => c.maxEventLoopDelayMs, 2000],
+    MAX_EVENT_LOOP_DELAY: ['250ms', (c) => c.maxEventLoopDelayMs, 250],
     SHUTDOWN_TIMEOUT: ['1500ms', (c) => c.shutdownTimeoutMs, 1500],
     API_KEYS: [
       'office:read+write:0123456789abcdef, watch:read:fedcba9876543210',
@@ -126,6 +126,11 @@ const refused: [name: keyof typeof variables, value: string, said: string][] = [
     'SHUTDOWN_TIMEOUT',
     '30',
     'SHUTDOWN_TIMEOUT="30" takes a duration from 100ms to 24d, such as 500ms, 30s, 15m, 24h or 30d',
+  ],
+  [
+    'MAX_EVENT_LOOP_DELAY',
+    '1',
+    'MAX_EVENT_LOOP_DELAY="1" takes a duration from 10ms to 1d, such as 500ms, 30s, 15m, 24h or 30d',
   ],
   ['AUTH', 'off', 'AUTH="off" takes one of keys, none'],
   [

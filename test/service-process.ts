@@ -74,7 +74,7 @@ export async function upload(url: string, resource: string, name: string, conten
 export async function follow<T>(url: string, fits: (answer: T) => boolean): Promise<T> {
   for (;;) {
     const answer = await call<T>(url).catch((error: unknown) => {
-      if (error instanceof TypeError) return null;
+      if (error instanceof TypeError || /^503 /.test((error as Error).message)) return null;
       throw error;
     });
     if (answer !== null && fits(answer)) return answer;

@@ -12,6 +12,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       options jsonb NOT NULL,
       owner text,
       attempt integer NOT NULL DEFAULT 0,
+      runner uuid,
       file text,
       sha256 text,
       bytes_total bigint,

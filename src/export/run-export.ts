@@ -22,6 +22,8 @@ import { reportProgress } from './report-progress.ts';
 /** What an export job needs of the process. */
 export interface ExportServices {
   db: Kysely<Database>;
+  /** This process, as the others know it. */
+  runner: string;
   source: RowSource;
   files: FileStore;
   /** How long a finished file is kept. */
@@ -42,7 +44,7 @@ interface Written {
  * @throws the signal's reason, or a transient error, when the job has not ended and must be handed on.
  */
 export async function runExport(services: ExportServices, jobId: string, signal: AbortSignal): Promise<void> {
-  const job = await startAttempt(services.db, 'export', jobId);
+  const job = await startAttempt(services.db, 'export', jobId, services.runner);
   if (!job) return;
   const log = services.log.child({ job_id: job.id, resource: job.resource, format: job.format, attempt: job.attempt });
   const written: Written = { bytes: 0 };

@@ -32,6 +32,8 @@ export interface ImportServices {
   config: Config;
   connection: Connection;
   db: Kysely<Database>;
+  /** This process, as the others know it. */
+  runner: string;
   uploads: FileStore;
   /** Parses and validates in a worker thread. */
   parse(request: ParseRequest): Promise<ParsedChunk>;
@@ -48,15 +50,16 @@ export interface ImportServices {
  * @throws the signal's reason, or a transient error, when the job has not ended and must be handed on.
  */
 export async function runImport(services: ImportServices, jobId: string, signal: AbortSignal): Promise<void> {
-  const job = await startAttempt(services.db, 'import', jobId);
+  const job = await startAttempt(services.db, 'import', jobId, services.runner);
   if (!job) return;
   const log = services.log.child({ job_id: job.id, resource: job.resource, attempt: job.attempt });
   const sql = openLoaders(services.connection, job, services.config.import.connections);
   try {
     await endEarlierLoaders(services.db, job);
     const context = await prepareLoading(sql, job, log);
+    const checkpoints = new Checkpoints(await findCheckpoints(services.db, job.id));
     const file = await openUpload(services, job, signal);
-    const records = await loadFile({ ...services, log }, context, file, signal);
+    const records = await loadFile({ ...services, log }, context, checkpoints, file, signal);
     await end(
       { ...services, log },
       job,
@@ -102,11 +105,11 @@ async function openUpload({ config, uploads }: ImportServices, job: Job, signal:
 async function loadFile(
   services: ImportServices,
   context: LoadContext,
+  checkpoints: Checkpoints,
   file: RecordFile,
   signal: AbortSignal,
 ): Promise<number> {
-  const { config, db, chunkSlots, observer, log } = services;
-  const checkpoints = new Checkpoints(await findCheckpoints(db, context.job.id));
+  const { config, chunkSlots, observer, log } = services;
   const request = { jobId: context.job.id, resource: context.resource.name, format: file.format, csv: file.csv };
   const now = context.job.created_at.toISOString();
   const pipeline = new ChunkPipeline(

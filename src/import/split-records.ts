@@ -100,6 +100,9 @@ async function skipByteOrderMark(input: ByteInput): Promise<Place> {
   if (/^(\xff\xfe|\xfe\xff)/.test(mark)) {
     throw new FileFault('unsupported_encoding', 'the file is UTF-16; save it as UTF-8', 1);
   }
+  if (mark.startsWith('\x1f\x8b')) {
+    throw new FileFault('unsupported_encoding', 'the file is gzipped; give its name the ending .gz', 1);
+  }
   return { position: mark === '\xef\xbb\xbf' ? 3 : 0, line: 1 };
 }
 

@@ -44,6 +44,16 @@ const busy = async (app: FastifyInstance) =>
     await app.sql`SELECT FROM pg_stat_activity WHERE application_name = 'bulk streams' AND state <> 'idle' AND datname = current_database()`
   ).length;
 
+/** The response to a GET, once its first bytes are there. */
+async function open(app: FastifyInstance, url: string): Promise<IncomingMessage> {
+  const request = get(new URL(url, await listen(app)));
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  // A reset is an error of the request as well; the response tells.
+  request.on('error', () => {});
+  await once(response, 'readable');
+  return response;
+}
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await pause(10);
 }
@@ -101,10 +111,7 @@ t.test('a streamed export: format, fields, filters, sort, limit, gzip', async (t
 
 t.test('an export is one snapshot, whatever is written meanwhile', async (t) => {
   const app = await buildFilled(t, 40_000);
-  const [response] = (await once(get(new URL('/v1/exports?resource=users', await listen(app))), 'response')) as [
-    IncomingMessage,
-  ];
-  await once(response, 'readable');
+  const response = await open(app, '/v1/exports?resource=users');
   await app.sql`DELETE FROM users`;
   let lines = 0;
   for await (const block of response) lines += (block as Buffer).toString('latin1').split('\n').length - 1;
@@ -114,11 +121,7 @@ t.test('an export is one snapshot, whatever is written meanwhile', async (t) => 
 t.test('an export that the database breaks off breaks the connection', async (t) => {
   const app = await buildFilled(t, 40_000);
   for (const format of ['ndjson', 'json', 'csv']) {
-    const [response] = (await once(
-      get(new URL(`/v1/exports?resource=users&format=${format}`, await listen(app))),
-      'response',
-    )) as [IncomingMessage];
-    await once(response, 'readable');
+    const response = await open(app, `/v1/exports?resource=users&format=${format}`);
     await app.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE application_name = 'bulk streams' AND state <> 'idle' AND datname = current_database()`;
     await t.rejects(async () => {
@@ -132,10 +135,7 @@ t.test('an export that the database breaks off breaks the connection', async (t)
 t.test('a client that leaves frees its connection', async (t) => {
   const app = await buildFilled(t, 40_000, { DB_MAX_OPEN_CONNS: '11' });
   for (let n = 0; n < 6; n++) {
-    const [response] = (await once(get(new URL('/v1/exports?resource=users', await listen(app))), 'response')) as [
-      IncomingMessage,
-    ];
-    await once(response, 'readable');
+    const response = await open(app, '/v1/exports?resource=users');
     response.destroy();
     await until(async () => (await busy(app)) === 0);
   }
@@ -208,7 +208,7 @@ t.test('export jobs are refused, replayed, cancelled and expire like the rest', 
     [{ resource: 'users', colour: 'red' }, 'unknown_option'],
     [{ resource: 'users', compression: 'zip' }, 'invalid_option'],
     [{ resource: 'users', filters: [] }, 'invalid_filter'],
-    [[], 'invalid_option'],
+    [[], 'invalid_parameter'],
   ] as const) {
     t.match((await postJob(app, payload)).json(), { status: 400, code }, JSON.stringify(payload));
   }

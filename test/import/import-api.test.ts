@@ -346,7 +346,6 @@ t.test(
     upload.write(`--x\r\ncontent-disposition: form-data; name="file"; filename="u.ndjson"\r\n\r\n${users(1, 100)}`);
     await until(async () => (await readdir(app.config.uploadDir)).length > 0);
     upload.destroy();
-    await once(upload, 'close');
     await until(async () => (await readdir(app.config.uploadDir)).length === 0);
     await until(async () => (await app.sql`SELECT FROM bulk.idempotency_keys`).length === 0);
     t.same((await app.inject('/v1/imports')).json().imports, []);
