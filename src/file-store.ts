@@ -2,7 +2,7 @@
 // nothing that a client sends ever becomes part of a path.
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -33,9 +33,13 @@ export class FileStore {
     this.#folder = folder;
   }
 
-  /** Makes the folder if need be, and clears away what a dead process left half-written. */
+  /**
+   * Makes the folder if need be, and clears away what a dead process left half-written.
+   * @throws the file system's error (EACCES …) when the folder cannot be written.
+   */
   static async open(folder: string): Promise<FileStore> {
     await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK | constants.X_OK);
     const store = new FileStore(folder);
     for (const name of await readdir(folder)) {
       if (!name.endsWith(partSuffix)) continue;

@@ -28,6 +28,7 @@ export function loggerOptions({ log }: Pick<Config, 'log'>): LoggerOptions & { s
     colorize: process.stdout.isTTY,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname',
+    singleLine: true,
   });
   return { ...options, stream };
 }

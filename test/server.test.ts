@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,6 +11,8 @@ import t, { type Test } from 'tap';
 import { openPool } from '../db/client.ts';
 import { isRunning } from '../db/embedded/processes.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { loadConfig } from '../src/config.ts';
+import { explainStartFailure } from '../src/explain-start-failure.ts';
 import { environment, temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
 import { startService, upload } from './service-process.ts';
@@ -68,32 +70,26 @@ t.test('what cannot be had at the start: one line with the remedy, exit code 1',
   await once(other, 'listening');
   t.after(() => other.close());
   const { port } = other.address() as AddressInfo;
-  const withoutServer = env.DATABASE_URL!.replace(/:\d+\//, ':1/');
-  const [busyPort, foreignHost, noDatabase, noFolder] = await Promise.all([
+  const [busyPort, noFolder] = await Promise.all([
     run([], { ...env, PORT: String(port) }),
-    run([], { ...env, AUTH: 'none', HOST: '192.0.2.1' }),
-    run([], { ...env, DATABASE_URL: withoutServer }),
     run([], { ...env, DATA_DIR: '/dev/null/data' }),
   ]);
-  const ends = { code: 1 };
   t.match(busyPort, {
-    ...ends,
+    code: 1,
     stderr: `port ${port} of 127.0.0.1 is in use by another program; stop that one, or set PORT to another port (0 picks a free one)\n`,
   });
-  t.match(foreignHost, {
-    ...ends,
-    stderr: /^HOST 192\.0\.2\.1 is not an address of this machine; set HOST to one of 127\.0\.0\.1.*\n$/,
-  });
-  t.match(noDatabase, {
-    ...ends,
-    stderr:
-      /^PostgreSQL at 127\.0\.0\.1:1 cannot be reached, nothing listens there \(ECONNREFUSED\); start it, or correct DATABASE_URL or DB_HOST and DB_PORT\n$/,
-  });
   t.match(noFolder, {
-    ...ends,
+    code: 1,
     stderr:
       /^DATA_DIR: a file is where a folder should be in \/dev\/null\S* \(\w+\); remove it, or set DATA_DIR to another folder\n$/,
   });
+
+  const config = loadConfig({ HOST: '192.0.2.1', AUTH: 'none', PORT: '0' });
+  const [error] = await once(createServer().listen(0, config.http.host), 'error').catch((error: unknown) => [error]);
+  t.match(
+    explainStartFailure(error, config),
+    /^HOST 192\.0\.2\.1 is not an address of this machine; set HOST to one of 127\.0\.0\.1/,
+  );
 });
 
 t.test('PORT=0 logs the port that was picked; SIGTERM ends with 0', async (t) => {
@@ -158,7 +154,7 @@ t.test('a second signal ends the process at once', async (t) => {
 });
 
 t.test('requests that outlast most of SHUTDOWN_TIMEOUT are cut off, and the rest is closed in order', async (t) => {
-  const service = await startService(t, { ...(await setUp(t)), SHUTDOWN_TIMEOUT: '5s' });
+  const service = await startService(t, { ...(await setUp(t)), SHUTDOWN_TIMEOUT: '4s' });
   const socket = await endlessUpload(service.url);
   await follow(`${service.url}/health/live`, () => true);
   const cut = once(socket, 'close');
@@ -208,23 +204,24 @@ t.test('an error that nobody foresaw is logged, and the service ends in order wi
   ]);
 });
 
-t.test('a stop that is asked for during the start is a stop', async (t) => {
-  const child = spawn(process.execPath, ['src/server.ts'], {
-    cwd: join(import.meta.dirname, '..'),
-    env: { PATH: process.env.PATH, ...(await setUp(t)), PORT: '0', LOG_LEVEL: 'debug' },
-  });
+t.test('a stop that is asked for during a start that hangs', async (t) => {
+  // Takes connections and says nothing.
+  const silent = createTcpServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const env = { ...(await setUp(t)), DATABASE_URL: `postgres://me@127.0.0.1:${port}/x`, SHUTDOWN_TIMEOUT: '500ms' };
+  const child = spawn(process.execPath, ['src/server.ts'], { cwd: join(import.meta.dirname, '..'), env });
   t.after(() => child.kill('SIGKILL'));
-  const [said, wrong, [code]] = await Promise.all([
-    text(
-      child.stdout.once('data', () => {
-        child.kill('SIGTERM');
-      }),
-    ),
-    text(child.stderr),
-    once(child, 'close'),
-  ]);
-  t.equal(code, 0, said + wrong);
-  t.equal(wrong, '');
+  silent.once('connection', (socket) => {
+    child.kill('SIGTERM');
+    child.once('close', () => {
+      socket.destroy();
+      silent.close();
+    });
+  });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  t.equal(code, 1);
+  t.equal(said, '', 'what a start stumbles over while it is being stopped is no news');
 });
 
 async function counts(url: string, fit: (rows: Record<string, number>) => boolean = () => true) {
@@ -248,12 +245,6 @@ t.test('with nothing but a folder: seeded once, adopted after a kill -9, stopped
   t.ok(second.log.some(({ msg }) => msg === 'Embedded PostgreSQL adopted'));
   t.match(await counts(second.url), seeded);
   t.equal(await jobs(second.url), 3, 'not seeded again');
-
-  const third = await run([], { ...env, PORT: '0' });
-  t.match(third, {
-    code: 1,
-    stderr: /^DATA_DIR \S+ is in use by another running service \(process \d+\); stop that one/,
-  });
 
   const [pid] = (await readFile(join(env.DATA_DIR, 'postgres/postmaster.pid'), 'utf8')).split('\n');
   t.equal(await second.stop('SIGTERM'), 0);

@@ -1,7 +1,7 @@
 // One service process per DATA_DIR. The lock is a file that names its holder by pid and start time, so that one left
 // behind by a killed process is recognised and taken over.
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { EmbeddedPostgresFailure } from './embedded-failure.ts';
@@ -26,7 +26,7 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
         'stop that one, or set DATA_DIR to a folder of its own',
       );
     }
-    await removeStale(file, held);
+    await removeStale(file, held, mine);
   }
   return {
     async release() {
@@ -35,28 +35,27 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   };
 }
 
+/** Written first and linked to its place then: a lock that can be seen is a whole one. */
 async function create(file: string, content: string): Promise<boolean> {
+  const draft = `${file}.${randomUUID()}`;
   try {
-    await writeFile(file, content, { flag: 'wx', mode: 0o600 });
+    await writeFile(draft, content, { mode: 0o600 });
+    await link(draft, file);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
 }
 
-/** The file's content; null when it is gone. A holder that has only just created the file gets time to fill it. */
+/** The file's content; null when it is gone. */
 async function readHolder(file: string): Promise<string | null> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const content = await readFile(file, 'utf8');
-      if (content !== '' || attempt === 10) return content;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
-    await wait(20);
-  }
+  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
 }
 
 async function livePid(content: string): Promise<number | null> {
@@ -64,22 +63,27 @@ async function livePid(content: string): Promise<number | null> {
     const { pid, started } = JSON.parse(content) as { pid: number; started: string };
     return (await processStart(pid)) === started ? pid : null;
   } catch (error) {
-    // Cut short by a crash or a full disk: nobody who is alive leaves such a file.
+    // Damaged: nobody who is alive leaves such a file.
     if (error instanceof SyntaxError) return null;
     throw error;
   }
 }
 
-/** Moves the lock away before deleting it: of two processes that found it stale, the slower must not delete the faster's new one. */
-async function removeStale(file: string, expected: string): Promise<void> {
-  const aside = `${file}.${randomUUID()}`;
-  try {
-    await rename(file, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+/**
+ * One at a time, so that nobody deletes the new lock of a process that was faster: while somebody clears, the lock is
+ * looked at once more, and it is only ever a dead process's that is deleted.
+ */
+async function removeStale(file: string, expected: string, mine: string): Promise<void> {
+  const clearing = `${file}.clearing`;
+  if (!(await create(clearing, mine))) {
+    const other = await readHolder(clearing);
+    if (other !== null && (await livePid(other)) === null) await rm(clearing, { force: true });
+    await wait(10);
+    return;
   }
-  const moved = await readFile(aside, 'utf8');
-  if (moved === expected) await rm(aside);
-  else await rename(aside, file);
+  try {
+    if ((await readHolder(file)) === expected) await rm(file, { force: true });
+  } finally {
+    await rm(clearing, { force: true });
+  }
 }

@@ -29,22 +29,21 @@ const hugeFiles = [
 ] as const;
 
 t.test('the faulty sample files give the published counts, whatever the settings', async (t) => {
-  const reports: string[] = [];
-  for (const [workers, connections, chunkRecords] of [
-    [1, 1, 20_000],
-    [2, 2, 15_000],
-    [3, 4, 777],
-    [4, 3, 10],
-  ]) {
-    const settings = {
-      IMPORT_WORKERS: `${workers}`,
-      IMPORT_CONNECTIONS: `${connections}`,
-      IMPORT_BATCH_SIZE: `${chunkRecords}`,
-    };
+  const reports = new Map<string, Set<string>>(hugeFiles.map(({ name }) => [name, new Set()]));
+  for (const [workers, connections, chunkRecords, files] of [
+    [1, 1, 20_000, hugeFiles],
+    [2, 4, 777, hugeFiles],
+    [3, 2, 5_000, hugeFiles],
+    // A thousand transactions are enough of them.
+    [4, 3, 10, hugeFiles.slice(0, 1)],
+  ] as const) {
     await t.test(`${workers} workers, ${connections} connections, ${chunkRecords} records a chunk`, async (t) => {
-      const app = await build(t, settings);
-      let report = '';
-      for (const { resource, name, counts } of hugeFiles) {
+      const app = await build(t, {
+        IMPORT_WORKERS: `${workers}`,
+        IMPORT_CONNECTIONS: `${connections}`,
+        IMPORT_BATCH_SIZE: `${chunkRecords}`,
+      });
+      for (const { resource, name, counts } of files) {
         const job = await importFile(app, { resource, name, content: await readFile(join(testdata, name)) });
         const { total_records, successful, failed, error_count } = job;
         t.same([job.status, total_records, successful, failed, error_count], ['completed', ...counts], name);
@@ -53,12 +52,11 @@ t.test('the faulty sample files give the published counts, whatever the settings
         t.equal(job.bytes_processed, job.bytes_total);
         const rows = await app.sql`SELECT count(*) AS rows FROM ${app.sql(resource)}`;
         t.same(rows, [{ rows: successful }], 'the table holds what was counted');
-        report += (await app.inject(`/v1/imports/${job.job_id}/errors?format=csv`)).body;
+        reports.get(name)?.add((await app.inject(`/v1/imports/${job.job_id}/errors?format=csv`)).body);
       }
-      reports.push(report);
     });
   }
-  t.ok(new Set(reports).size === 1, 'the row errors are the same to the byte');
+  for (const [name, found] of reports) t.equal(found.size, 1, `the row errors of ${name} are the same to the byte`);
 });
 
 t.test('each resource comes in by each format, gzipped too', async (t) => {

@@ -43,26 +43,135 @@ function seriesOf(text: string, series: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
-/** Shared by those who only look. */
-const shared = await build(t);
+t.test('a service that works', async (t) => {
+  // The database is not the embedded one: auto seeds nothing.
+  const shared = await build(t, { SEED: 'auto' });
 
-t.test('a healthy service says so, and what it consists of', async (t) => {
-  const health = await shared.inject('/health');
-  t.equal(health.statusCode, 200);
-  t.equal(health.headers['cache-control'], 'no-store');
-  t.match(health.json(), {
-    status: 'healthy',
-    timestamp: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/,
-    service: 'bulk-import-export-api',
-    version: packageJson.version,
-    checks: {
-      database: { status: 'up', latency_ms: Number },
-      storage: { status: 'up', free_bytes: Number },
-      queue: { status: 'up', running_jobs: 0 },
-      workers: { status: 'up', threads: shared.config.import.workers, waiting_chunks: 0 },
-    },
+  await t.test('a healthy service says so, and what it consists of', async (t) => {
+    const health = await shared.inject('/health');
+    t.equal(health.statusCode, 200);
+    t.equal(health.headers['cache-control'], 'no-store');
+    t.match(health.json(), {
+      status: 'healthy',
+      timestamp: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/,
+      service: 'bulk-import-export-api',
+      version: packageJson.version,
+      checks: {
+        database: { status: 'up', latency_ms: Number },
+        storage: { status: 'up', free_bytes: Number },
+        queue: { status: 'up', running_jobs: 0 },
+        workers: { status: 'up', threads: shared.config.import.workers, waiting_chunks: 0 },
+      },
+    });
+    t.match((await shared.inject('/health/live')).json(), { status: 'alive', service: 'bulk-import-export-api' });
   });
-  t.match((await shared.inject('/health/live')).json(), { status: 'alive', service: 'bulk-import-export-api' });
+
+  await t.test('GET /metrics counts the rows of every resource', async (t) => {
+    const answer = await shared.inject('/metrics');
+    t.match(answer.headers['content-type'], 'application/json');
+    const none = Object.fromEntries([...resources.keys()].map((name) => [name, 0]));
+    t.same(answer.json().database, none);
+    t.match(answer.json().timestamp, /Z$/);
+    t.notOk('estimated' in answer.json());
+    const content = header + user(1) + user(2) + user(1);
+    t.match(await importFile(shared, { resource: 'users', name: 'u.csv', content }), { successful: 2, failed: 1 });
+    t.same((await shared.inject('/metrics')).json().database, { ...none, users: 2 });
+  });
+
+  await t.test('the Accept header decides between JSON and text', async (t) => {
+    const json = 'application/json; charset=utf-8';
+    const text = 'text/plain; version=0.0.4; charset=utf-8';
+    const open = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
+    const cases: [accept: string | undefined, type: string][] = [
+      [undefined, json],
+      ['*/*', json],
+      ['text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8', json],
+      ['text/html', json],
+      ['application/json', json],
+      ['text/plain', text],
+      ['text/plain;version=0.0.4;q=1,*/*;q=0.1', text],
+      ['text/plain;q=0.1, application/json;q=0.2', json],
+      // Prometheus 2 and 3.
+      [
+        'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+        open,
+      ],
+      [
+        'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.2',
+        open,
+      ],
+      ['application/openmetrics-text; q=0, text/plain', text],
+      ['TEXT/Plain', text],
+    ];
+    for (const [accept, type] of cases) {
+      const answer = await shared.inject({ url: '/metrics', headers: accept === undefined ? {} : { accept } });
+      t.equal(answer.headers['content-type'], type, accept ?? 'no header');
+      t.match(answer.headers, { vary: /accept/i, 'cache-control': 'no-store' });
+    }
+  });
+
+  await t.test('Prometheus finds jobs, records, queue, pools, requests and the process', async (t) => {
+    // That of the test before last.
+    const [job] = (await shared.inject('/v1/imports?limit=1')).json().imports;
+    for (const url of ['/v1/imports', `/v1/imports/${job.job_id}`, '/v1/imports/unknown', '/nowhere', '/no/where']) {
+      await shared.inject(url);
+    }
+    const text = await prometheus(shared);
+
+    t.equal(seriesOf(text, 'bulk_jobs_ended_total{type="import",resource="users",state="completed"}'), 1);
+    t.equal(seriesOf(text, 'bulk_job_duration_seconds_count{type="import",state="completed"}'), 1);
+    t.equal(seriesOf(text, 'bulk_records_total{resource="users",outcome="loaded"}'), 2);
+    t.equal(seriesOf(text, 'bulk_records_total{resource="users",outcome="rejected"}'), 1);
+    t.equal(seriesOf(text, 'bulk_chunk_stage_seconds_count{stage="parse"}'), 1);
+    t.equal(seriesOf(text, 'bulk_chunk_stage_seconds_count{stage="load"}'), 1);
+    t.equal(seriesOf(text, 'bulk_parsed_chunks_total'), 1);
+    t.equal(seriesOf(text, 'bulk_parse_threads'), shared.config.import.workers);
+    t.equal(seriesOf(text, 'bulk_parse_queue_chunks'), 0);
+    t.equal(seriesOf(text, 'bulk_jobs{type="import",state="pending"}'), 0);
+    t.equal(seriesOf(text, 'bulk_queue_entries{type="export",state="created"}'), 0);
+    t.equal(seriesOf(text, 'bulk_database_up'), 1);
+    t.match(text, /^bulk_database_sessions\{pool="api",state="idle"\} [1-9]/m);
+    t.match(text, /^bulk_database_sessions\{pool="queue",state="\w+"\} [1-9]/m);
+    t.match(text, /^nodejs_eventloop_lag_p99_seconds \d/m);
+    t.match(text, /^process_resident_memory_bytes \d/m);
+
+    const requests = (labels: string) => seriesOf(text, `http_request_duration_seconds_count{${labels}}`);
+    t.equal(requests('method="GET",route="/v1/imports",status="2xx"'), 2);
+    t.ok((requests('method="GET",route="/v1/imports/:job_id",status="2xx"') ?? 0) >= 1);
+    t.equal(requests('method="GET",route="/v1/imports/:job_id",status="4xx"'), 1);
+    t.equal(requests('method="GET",route="none",status="4xx"'), 2, 'URLs that lead nowhere are one series');
+    t.equal(requests('method="POST",route="/v1/imports",status="2xx"'), 1);
+
+    t.notMatch(text, /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}/, 'no id is a label');
+    for (const line of text.split('\n')) {
+      if (line === '' || line.startsWith('# ')) continue;
+      t.match(line, /^[a-z_:][\w:]*(\{\w+="[^"]*"(,\w+="[^"]*")*\})? (-?[\d.e+-]+|NaN|Nan|\+Inf)$/i);
+    }
+  });
+
+  await t.test(
+    'OpenMetrics names counters without _total in their families, and the text after it is as before',
+    async (t) => {
+      const names = (text: string) =>
+        [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
+      const before = names(await prometheus(shared));
+      const open = await prometheus(shared, 'application/openmetrics-text');
+      t.ok(open.endsWith('\n# EOF\n'));
+      t.notMatch(open, /\n\n/);
+      t.match(open, /^# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total \d/m);
+      t.same(
+        names(open),
+        before.map((name) => name.replace(/_total counter$/, ' counter')),
+      );
+      t.same(names(await prometheus(shared)), before);
+      t.equal(
+        toOpenMetrics(
+          '# HELP a_total x_total y\n# TYPE a_total counter\na_total 1\n\n# TYPE b_total gauge\nb_total 2\n',
+        ),
+        '# HELP a x_total y\n# TYPE a counter\na_total 1\n# TYPE b_total gauge\nb_total 2\n# EOF\n',
+      );
+    },
+  );
 });
 
 t.test('health and metrics under API keys', async (t) => {
@@ -142,18 +251,6 @@ t.test('statements on the monitor connection fail for themselves', async (t) => 
   t.same(await monitor.run(async (sql) => await sql`SELECT 1 AS n`, 10_000), [{ n: 1 }], 'the next one does not wait');
 });
 
-t.test('GET /metrics counts the rows of every resource', async (t) => {
-  const answer = await shared.inject('/metrics');
-  t.match(answer.headers['content-type'], 'application/json');
-  const none = Object.fromEntries([...resources.keys()].map((name) => [name, 0]));
-  t.same(answer.json().database, none);
-  t.match(answer.json().timestamp, /Z$/);
-  t.notOk('estimated' in answer.json());
-  const content = header + user(1) + user(2) + user(1);
-  t.match(await importFile(shared, { resource: 'users', name: 'u.csv', content }), { successful: 2, failed: 1 });
-  t.same((await shared.inject('/metrics')).json().database, { ...none, users: 2 });
-});
-
 t.test('rows are counted up to the limit; above it PostgreSQL’s estimate is told as one', async (t) => {
   const connection = await createDatabase(t);
   const sql = openPool(connection, { max: 1, name: 'test' });
@@ -184,38 +281,6 @@ t.test('rows are counted up to the limit; above it PostgreSQL’s estimate is to
   t.equal(await scans(), before);
 });
 
-t.test('the Accept header decides between JSON and text', async (t) => {
-  const json = 'application/json; charset=utf-8';
-  const text = 'text/plain; version=0.0.4; charset=utf-8';
-  const open = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
-  const cases: [accept: string | undefined, type: string][] = [
-    [undefined, json],
-    ['*/*', json],
-    ['text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8', json],
-    ['text/html', json],
-    ['application/json', json],
-    ['text/plain', text],
-    ['text/plain;version=0.0.4;q=1,*/*;q=0.1', text],
-    ['text/plain;q=0.1, application/json;q=0.2', json],
-    // Prometheus 2 and 3.
-    [
-      'application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
-      open,
-    ],
-    [
-      'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;version=1.0.0;q=0.4,*/*;q=0.2',
-      open,
-    ],
-    ['application/openmetrics-text; q=0, text/plain', text],
-    ['TEXT/Plain', text],
-  ];
-  for (const [accept, type] of cases) {
-    const answer = await shared.inject({ url: '/metrics', headers: accept === undefined ? {} : { accept } });
-    t.equal(answer.headers['content-type'], type, accept ?? 'no header');
-    t.match(answer.headers, { vary: /accept/i, 'cache-control': 'no-store' });
-  }
-});
-
 t.test('whatever a client sends as Accept, it gets one of the types offered', async () => {
   const offered = ['a/b', 'c/d'] as const;
   fc.assert(fc.property(fc.string(), (accept) => offered.includes(preferredType(accept, offered))));
@@ -228,71 +293,6 @@ t.test('whatever a client sends as Accept, it gets one of the types offered', as
       const type = preferredType(ranges.map(([range, q]) => range + q).join(','), offered);
       return !(refused && !wanted && type === 'c/d');
     }),
-  );
-});
-
-t.test('Prometheus finds jobs, records, queue, pools, requests and the process', async (t) => {
-  // That of the test before last.
-  const [job] = (await shared.inject('/v1/imports?limit=1')).json().imports;
-  for (const url of ['/v1/imports', `/v1/imports/${job.job_id}`, '/v1/imports/unknown', '/nowhere', '/no/where']) {
-    await shared.inject(url);
-  }
-  const text = await prometheus(shared);
-
-  t.equal(seriesOf(text, 'bulk_jobs_ended_total{type="import",resource="users",state="completed"}'), 1);
-  t.equal(seriesOf(text, 'bulk_job_duration_seconds_count{type="import",state="completed"}'), 1);
-  t.equal(seriesOf(text, 'bulk_records_total{resource="users",outcome="loaded"}'), 2);
-  t.equal(seriesOf(text, 'bulk_records_total{resource="users",outcome="rejected"}'), 1);
-  t.equal(seriesOf(text, 'bulk_chunk_stage_seconds_count{stage="parse"}'), 1);
-  t.equal(seriesOf(text, 'bulk_chunk_stage_seconds_count{stage="load"}'), 1);
-  t.equal(seriesOf(text, 'bulk_parsed_chunks_total'), 1);
-  t.equal(seriesOf(text, 'bulk_parse_threads'), shared.config.import.workers);
-  t.equal(seriesOf(text, 'bulk_parse_queue_chunks'), 0);
-  t.equal(seriesOf(text, 'bulk_jobs{type="import",state="pending"}'), 0);
-  t.equal(seriesOf(text, 'bulk_queue_entries{type="export",state="created"}'), 0);
-  t.equal(seriesOf(text, 'bulk_database_up'), 1);
-  t.match(text, /^bulk_database_sessions\{pool="api",state="idle"\} [1-9]/m);
-  t.match(text, /^bulk_database_sessions\{pool="queue",state="\w+"\} [1-9]/m);
-  t.match(text, /^nodejs_eventloop_lag_p99_seconds \d/m);
-  t.match(text, /^process_resident_memory_bytes \d/m);
-
-  const requests = (labels: string) => seriesOf(text, `http_request_duration_seconds_count{${labels}}`);
-  t.equal(requests('method="GET",route="/v1/imports",status="2xx"'), 2);
-  t.ok((requests('method="GET",route="/v1/imports/:job_id",status="2xx"') ?? 0) >= 1);
-  t.equal(requests('method="GET",route="/v1/imports/:job_id",status="4xx"'), 1);
-  t.equal(requests('method="GET",route="none",status="4xx"'), 2, 'URLs that lead nowhere are one series');
-  t.equal(requests('method="POST",route="/v1/imports",status="2xx"'), 1);
-
-  t.notMatch(text, /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}/, 'no id is a label');
-  for (const line of text.split('\n')) {
-    if (line === '' || line.startsWith('# ')) continue;
-    t.match(line, /^[a-z_:][\w:]*(\{\w+="[^"]*"(,\w+="[^"]*")*\})? (-?[\d.e+-]+|NaN|Nan|\+Inf)$/i);
-  }
-});
-
-t.test('each app has figures of its own', async (t) => {
-  const [one, other] = await Promise.all([build(t), build(t)]);
-  await one!.inject('/v1/imports');
-  t.match(await prometheus(one!), 'route="/v1/imports"');
-  t.notMatch(await prometheus(other!), 'route="/v1/imports"');
-});
-
-t.test('OpenMetrics names counters without _total in their families, and the text after it is as before', async (t) => {
-  const names = (text: string) =>
-    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => `${name} ${type}`);
-  const before = names(await prometheus(shared));
-  const open = await prometheus(shared, 'application/openmetrics-text');
-  t.ok(open.endsWith('\n# EOF\n'));
-  t.notMatch(open, /\n\n/);
-  t.match(open, /^# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total \d/m);
-  t.same(
-    names(open),
-    before.map((name) => name.replace(/_total counter$/, ' counter')),
-  );
-  t.same(names(await prometheus(shared)), before);
-  t.equal(
-    toOpenMetrics('# HELP a_total x_total y\n# TYPE a_total counter\na_total 1\n\n# TYPE b_total gauge\nb_total 2\n'),
-    '# HELP a x_total y\n# TYPE a counter\na_total 1\n# TYPE b_total gauge\nb_total 2\n# EOF\n',
   );
 });
 
@@ -328,54 +328,33 @@ const whole = { users: 10, articles: 5, comments: 5 };
 
 t.test('SEED=on fills a new database once, however many start, and however often', async (t) => {
   const connection = await createDatabase(t);
+  const sql = openPool(connection, { max: 1, name: 'test' });
+  t.after(async () => await sql.end());
+  const countJobs = async () => (await sql`SELECT FROM bulk.jobs`).length;
   // Processes that share a database share the folder of uploads too.
   const env = { SEED: 'on', UPLOAD_DIR: await temporaryFolder(t) };
+
   const [first, second] = await Promise.all([buildOn(t, connection, env), buildOn(t, connection, env)]);
   await seeded(first!, whole);
   t.same((await jobsOf(first!)).map(({ resource }) => resource).toSorted(), ['articles', 'comments', 'users']);
+  t.match(await prometheus(first!), 'route="/v1/imports"');
+  t.notMatch(await prometheus(second!), 'route="/v1/imports"', 'each app has figures of its own');
   await Promise.all([first!.close(), second!.close()]);
 
-  const sql = openPool(connection, { max: 1, name: 'test' });
-  t.after(async () => await sql.end());
-  await sql`TRUNCATE users CASCADE`;
-  const again = await buildOn(t, connection, { SEED: 'on' });
-  await again.close();
-  t.equal((await sql`SELECT FROM bulk.jobs`).length, 3, 'also not when what was seeded has been deleted');
-});
-
-t.test('a seed that was interrupted is completed', async (t) => {
-  const connection = await createDatabase(t);
-  const first = await buildOn(t, connection, { SEED: 'on' });
-  await seeded(first, whole);
-  await first.close();
-  const sql = openPool(connection, { max: 1, name: 'test' });
-  t.after(async () => await sql.end());
   // As if the process had died once the users were posted.
   await sql`TRUNCATE articles CASCADE`;
   await sql`DELETE FROM bulk.jobs WHERE resource <> 'users'`;
-  const second = await buildOn(t, connection, { SEED: 'on' });
-  await seeded(second, whole);
-  t.same(
-    (await jobsOf(second)).map(({ resource }) => resource),
-    ['comments', 'articles', 'users'],
-  );
-});
+  const third = await buildOn(t, connection, env);
+  await seeded(third, whole);
+  t.equal(await countJobs(), 3, 'a seed that was interrupted is completed');
+  await third.close();
 
-t.test('a database that somebody uses is not filled', async (t) => {
-  const connection = await createDatabase(t);
-  const off = await buildOn(t, connection, { SEED: 'off' });
-  const job = await importFile(off, { resource: 'users', name: 'u.csv', content: header });
-  t.match(job, { status: 'completed', total_records: 0 });
-  await off.close();
-  await (await buildOn(t, connection, { SEED: 'on' })).close();
-  const external = await createDatabase(t);
-  await (await buildOn(t, external, { SEED: 'auto' })).close();
-  for (const [database, jobs] of [
-    [connection, 1],
-    [external, 0],
-  ] as const) {
-    const sql = openPool(database, { max: 1, name: 'test' });
-    t.equal((await sql`SELECT FROM bulk.jobs`).length, jobs);
-    await sql.end();
-  }
+  await sql`TRUNCATE users CASCADE`;
+  await (await buildOn(t, connection, env)).close();
+  t.equal(await countJobs(), 3, 'what was seeded and has been deleted does not come back');
+
+  await sql`UPDATE bulk.jobs SET options = options || '{"fileName": "ours.csv"}' WHERE resource = 'users'`;
+  await sql`DELETE FROM bulk.jobs WHERE resource <> 'users'`;
+  await (await buildOn(t, connection, env)).close();
+  t.equal(await countJobs(), 1, 'a database that somebody has imported into is left alone');
 });
