@@ -28,7 +28,7 @@ export default fp(
       maxThreads: workers,
       maxQueue: 1000,
       // Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that.
-      resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 },
+      resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 },
     });
     piscina.on('error', (error) => app.log.error({ err: error }, 'A parse thread failed'));
     app.addHook('onClose', async () => await piscina.close());

@@ -1,6 +1,8 @@
 // The process: arguments and environment → config → app → listening; signals and unforeseen errors → graceful close.
 // The only place that calls process.exit. The rest is imported once this Node is known to be able to run it.
+import { enableCompileCache } from 'node:module';
 import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Config } from './config.ts';
 import type { Service } from './service.ts';
@@ -15,6 +17,11 @@ if (Number.parseInt(process.versions.node, 10) < oldestNode) {
     `Node.js ${process.versions.node} is too old: version ${oldestNode} or newer is needed; start with npm start, which brings its own`,
   );
 }
+// From the second start on no types need be stripped: a fifth faster, 50 MB smaller. The worker threads find the folder in
+// their environment. Where it cannot be written nothing is cached.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache/compile', import.meta.url));
+enableCompileCache();
+
 const { help, version } = readArguments(process.argv.slice(2));
 if (help || version) {
   const { helpText, versionText } = await import('./help.ts');

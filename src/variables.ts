@@ -207,8 +207,9 @@ export const variables = {
   },
   IMPORT_WORKERS: {
     group: 'Imports',
-    default: String(Math.min(4, cores)),
-    defaultText: 'as many as cores, at most 4',
+    // A thread parses several times what PostgreSQL loads meanwhile, and each takes 40 MB.
+    default: String(Math.max(1, Math.min(4, Math.floor(cores / 2)))),
+    defaultText: 'half as many as cores, 1 to 4',
     description: 'threads that read and check records',
     parse: integer(1, 256),
   },

@@ -94,7 +94,7 @@ t.test('it runs as an ordinary user, on the Node version that package.json asks 
 });
 
 t.test('its commands are in exec form: signals reach the service', async (t) => {
-  t.same(JSON.parse(instructions('CMD').at(-1) ?? ''), ['node', 'src/server.ts']);
+  t.equal(JSON.parse(instructions('CMD').at(-1) ?? '').join(' '), project.scripts.start, 'as npm start does');
   const check = instructions('HEALTHCHECK').at(-1)?.split('CMD ')[1] ?? '';
   const [program, flag, script] = JSON.parse(check);
   t.same([program, flag], ['node', '-e']);

@@ -9,7 +9,14 @@ import { KeyCollector } from './collect-keys.ts';
 import { CsvDecoder } from './decode-csv.ts';
 import { JsonDecoder } from './decode-json.ts';
 import { RowEncoder } from './encode-copy.ts';
-import { type ParsedChunk, type ParseRequest, type RecordFault, recordFaults } from './messages.ts';
+import {
+  buffersOf,
+  freeBuffers,
+  type ParsedChunk,
+  type ParseRequest,
+  type RecordFault,
+  recordFaults,
+} from './messages.ts';
 import type { RecordDecoder, Unreadable } from './record-decoder.ts';
 import { encodeRowErrors, type RowError } from './row-error.ts';
 import { createRecordCheck, type RecordCheck, type Values } from './validate.ts';
@@ -17,6 +24,7 @@ import { createRecordCheck, type RecordCheck, type Values } from './validate.ts'
 /** The entry of the thread: parses a chunk and hands its buffers over without copying them. */
 export default function run(request: ParseRequest): unknown {
   const parsed = parseChunk(request, resourceNamed(request.resource));
+  freeBuffers([request.bytes, request.table.buffer]);
   return move({ [transferableSymbol]: buffersOf(parsed), [valueSymbol]: parsed });
 }
 
@@ -94,9 +102,4 @@ function checkOf(resource: Resource): RecordCheck {
   const check = createRecordCheck(resource);
   checks.set(resource, check);
   return check;
-}
-
-function buffersOf({ copy, rowStarts, rowRecords, rowLines, keys, keyHashes, references, errors }: ParsedChunk) {
-  const arrays = [copy, rowStarts, rowRecords, rowLines, keyHashes, errors.copy, ...keys.map(({ lines }) => lines)];
-  return [...arrays, ...references.flatMap(({ lines, distinct }) => [lines, distinct])].map(({ buffer }) => buffer);
 }

@@ -1,7 +1,7 @@
 // Takes chunks in file order through parsing (in worker threads), admission (in file order, see key-ledger.ts) and
 // loading (over the job's connections). Several are under way at once; the caller's chunk slots say how many.
 import type { Logger } from 'pino';
-import type { Chunk, ParsedChunk } from '../../workers/messages.ts';
+import { buffersOf, type Chunk, freeBuffers, type ParsedChunk } from '../../workers/messages.ts';
 import { type Admission, KeyLedger } from './key-ledger.ts';
 import type { LoadedChunk } from './load-chunk.ts';
 
@@ -76,6 +76,7 @@ export class ChunkPipeline {
       this.#steps.log.debug({ chunk: place.index, loaded, rejected, load_ms: loadMs }, 'Chunk committed');
     } finally {
       settle();
+      freeBuffers(buffersOf(parsed));
     }
   }
 
