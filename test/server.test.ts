@@ -192,9 +192,8 @@ t.test('a stop that cannot be done in time ends with 1', async (t) => {
 });
 
 t.test('an error that nobody foresaw is logged, and the service ends in order with 1', async (t) => {
-  const forget = `process.once('SIGUSR2', () => { Promise.reject(new Error('forgotten')); })`;
-  const env = { ...(await setUp(t)), NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(forget)}` };
-  const service = await startService(t, env);
+  const preload = `process.once('SIGUSR2', () => { Promise.reject(new Error('forgotten')); })`;
+  const service = await startService(t, await setUp(t), { preload });
   t.equal(await service.stop('SIGUSR2'), 1);
   const fatal = { level: 60, msg: 'Unforeseen error, the service stops', origin: 'unhandledRejection' };
   t.match(service.log.slice(-3), [

@@ -16,13 +16,17 @@ export interface ServiceProcess {
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts `src/server.ts` of a checkout and waits until it listens. Killed when the test ends. */
+/**
+ * Starts `src/server.ts` of a checkout and waits until it listens. Killed when the test ends.
+ * @param preload JavaScript that the process runs first.
+ */
 export async function startService(
   test: Pick<Test, 'after'>,
   env: Record<string, string>,
-  { folder = root } = {},
+  { folder = root, preload }: { folder?: string; preload?: string } = {},
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, ['src/server.ts'], {
+  const first = preload === undefined ? [] : [`--import=data:text/javascript,${encodeURIComponent(preload)}`];
+  const child = spawn(process.execPath, [...first, 'src/server.ts'], {
     cwd: folder,
     env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
