@@ -32,10 +32,9 @@ t.test('the faulty sample files give the published counts, whatever the settings
   const reports = new Map<string, Set<string>>(hugeFiles.map(({ name }) => [name, new Set()]));
   for (const [workers, connections, chunkRecords, files] of [
     [1, 1, 20_000, hugeFiles],
-    [2, 4, 777, hugeFiles],
-    [3, 2, 5_000, hugeFiles],
+    [3, 4, 777, hugeFiles],
     // A thousand transactions are enough of them.
-    [4, 3, 10, hugeFiles.slice(0, 1)],
+    [4, 2, 10, hugeFiles.slice(0, 1)],
   ] as const) {
     await t.test(`${workers} workers, ${connections} connections, ${chunkRecords} records a chunk`, async (t) => {
       const app = await build(t, {
@@ -102,7 +101,7 @@ t.test('a file posted twice: every record of the second is a duplicate, the tabl
 
 t.test('the first acceptable record with a key wins; a rejected one claims nothing', async (t) => {
   for (const chunkRecords of ['1', '2', '100']) {
-    const app = await build(t, { IMPORT_BATCH_SIZE: chunkRecords, IMPORT_WORKERS: '4', IMPORT_CONNECTIONS: '4' });
+    const app = await build(t, { IMPORT_BATCH_SIZE: chunkRecords, IMPORT_WORKERS: '2', IMPORT_CONNECTIONS: '4' });
     const content = ndjson(
       user(1, { email: 'x@example.com' }),
       user(1, { email: 'y@example.com' }),
@@ -202,7 +201,7 @@ t.test('lines are those of the file: quoted breaks, CRLF, blank lines, a BOM, ev
     { line: 14, record: 8, field: 'csv', message: 'expected 5 columns, found 2' },
     { line: 15, record: 9, field: 'name', message: 'name is required' },
   ];
-  for (const chunkRecords of [1, 2, 3, 4, 5, 9, 100]) {
+  for (const chunkRecords of [1, 2, 3, 100]) {
     const app = await build(t, { IMPORT_BATCH_SIZE: `${chunkRecords}` });
     for (const end of ['', '\n', '\r\n']) {
       await app.sql`TRUNCATE users CASCADE`;
