@@ -28,6 +28,11 @@ export interface PoolOptions {
   idleTimeoutSeconds?: number;
   /** Default: wait for ever. */
   lockTimeoutMs?: number;
+  /**
+   * How long a transaction may wait for its next statement, 0: for ever. Default 10 seconds: a process that is frozen in
+   * the middle of one would hold its locks, and with them the jobs that others take over, until somebody wakes it.
+   */
+  idleTransactionTimeoutMs?: number;
 }
 
 /** PostgreSQL's int8; counts, bytes and ordinals here stay far below 2^53. */
@@ -35,7 +40,7 @@ const bigintAsNumber = { to: 20, from: [20], serialize: String, parse: Number };
 
 export function openPool(
   connection: Connection,
-  { max, name, idleTimeoutSeconds, lockTimeoutMs = 0 }: PoolOptions,
+  { max, name, idleTimeoutSeconds, lockTimeoutMs = 0, idleTransactionTimeoutMs = 10_000 }: PoolOptions,
 ): Sql {
   const { host, port, user, password, database, ssl, schema } = connection;
   return postgres({
@@ -56,6 +61,7 @@ export function openPool(
       search_path: `"${schema.replaceAll('"', '""')}"`,
       TimeZone: 'UTC',
       lock_timeout: lockTimeoutMs,
+      idle_in_transaction_session_timeout: idleTransactionTimeoutMs,
       tcp_keepalives_idle: 30,
       tcp_keepalives_interval: 10,
       tcp_keepalives_count: 3,

@@ -26,12 +26,14 @@ const provider = {
  * @throws the first migration's error; UnsuitableDatabase when a newer version of the service was here.
  */
 export async function migrate(connection: Connection, to: string | 'latest' | 'nothing' = 'latest'): Promise<string[]> {
-  const pool = openPool(connection, { max: 2, name: 'bulk migrate' });
+  const pool = openPool(connection, { max: 2, name: 'bulk migrate', idleTransactionTimeoutMs: 0 });
   const db = new Kysely<unknown>({ dialect: new PostgresJSDialect({ postgres: pool }) });
   try {
     return await pool.begin(async (lock) => {
       await lock`SELECT pg_advisory_xact_lock(hashtext('bulk.migrate'))`;
       await createSchema(db, 'bulk');
+      // The job queue makes its own tables in it, but would ask for the right to create schemas even where it is there.
+      await createSchema(db, 'pgboss');
       await createSchema(db, connection.schema);
       const migrator = new Migrator({ db, provider, migrationTableSchema: 'bulk' });
       const { error, results = [] } =

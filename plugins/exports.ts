@@ -1,5 +1,6 @@
 // Streamed exports: GET /v1/exports?resource=…. The same route without a resource lists the export jobs, whose other
 // routes are in export-jobs.ts.
+import { Readable } from 'node:stream';
 import fp from 'fastify-plugin';
 import { fileNameOf } from '../src/export/export-options.ts';
 import { asksForJobs, listExports } from '../src/export/list-exports.ts';
@@ -26,7 +27,8 @@ export default fp(
           .header('content-disposition', `attachment; filename="${fileNameOf(asked.resource.name, asked.format)}"`)
           .header('cache-control', 'no-store')
           .header('vary', 'accept-encoding');
-      if (request.method === 'HEAD') return setHeaders().send();
+      // An empty stream: a length of 0 would be said of the file.
+      if (request.method === 'HEAD') return setHeaders().send(Readable.from([]));
       return await reply.sendRows(async (options) => {
         const { bytes } = await openRows(app.streams, asked, options);
         setHeaders();

@@ -56,6 +56,8 @@ const queueOptions = {
 };
 /** The second is for when announcements are listened for: retries are not announced. */
 const polling = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
+/** As in db/client.ts. pg-boss hands it to its driver, though its types do not say so. */
+const session = { idle_in_transaction_session_timeout: 10_000 };
 const sweepIntervalMs = 5_000;
 const types = ['import', 'export'] as const satisfies readonly JobType[];
 
@@ -73,6 +75,8 @@ export default fp(
       ssl,
       max: budget.queue - 1,
       application_name: queueName(runner),
+      createSchema: false,
+      ...session,
       useListenNotify: true,
       superviseIntervalSeconds: 5,
       monitorIntervalSeconds: 5,

@@ -29,6 +29,7 @@ const file = { resource: 'users', name: 'users.ndjson', content: users(1, 3) };
 async function hold(app: FastifyInstance, table: string): Promise<() => Promise<void>> {
   const session = await app.sql.reserve();
   await session`BEGIN`;
+  await session`SET LOCAL idle_in_transaction_session_timeout = 0`;
   await session`LOCK TABLE ${session(table)} IN EXCLUSIVE MODE`;
   return async () => {
     await session`COMMIT`;
