@@ -46,9 +46,15 @@ async function isWhole(t: Test, sql: Sql, { url }: ServiceProcess, jobId: string
   const [found] = await sql`
     SELECT (SELECT count(*) FROM users) AS rows, (SELECT count(*) FROM bulk.row_errors) AS errors,
       (SELECT count(DISTINCT record) FROM bulk.row_errors) AS rejected,
-      (SELECT sum(records) FROM bulk.chunks)::int AS records,
-      (SELECT count(*) FROM pgboss.job WHERE state IN ('created', 'retry', 'active') AND name = 'import') AS entries`;
-  t.match(found, { rows: records - failed, errors: failed, rejected: failed, records, entries: Number });
+      (SELECT sum(records) FROM bulk.chunks)::int AS records`;
+  t.same(found, { rows: records - failed, errors: failed, rejected: failed, records });
+  await noEntryIsLeft(sql);
+}
+
+/** The queue hears of a job's end a moment after everybody else. */
+async function noEntryIsLeft(sql: Sql): Promise<void> {
+  const live = () => sql`SELECT FROM pgboss.job WHERE name = 'import' AND state IN ('created', 'retry', 'active')`;
+  while ((await live()).length > 0) await pause(20);
 }
 
 t.test('kill -9 in the middle, twice, and a restart', async (t) => {

@@ -1,0 +1,30 @@
+import t from 'tap';
+import { openPool } from '../../db/client.ts';
+import { createDatabase } from '../databases.ts';
+
+t.test('a transaction that its process forgets gives its locks back', async (t) => {
+  const connection = await createDatabase(t);
+  const frozen = openPool(connection, { max: 1, name: 'frozen', idleTransactionTimeoutMs: 200 });
+  const other = openPool(connection, { max: 1, name: 'other' });
+  t.after(async () => await Promise.all([frozen.end({ timeout: 1 }), other.end({ timeout: 1 })]));
+  await other`INSERT INTO bulk.jobs (id, type, resource, format, options) VALUES (gen_random_uuid(), 'import', 'users', 'csv', '{}')`;
+  const locked = Promise.withResolvers<void>();
+  const forever = Promise.withResolvers<void>();
+  const transaction = frozen.begin(async (tx) => {
+    await tx`UPDATE bulk.jobs SET successful = 1`;
+    locked.resolve();
+    await forever.promise;
+  });
+  await locked.promise;
+  await other`UPDATE bulk.jobs SET failed = 1`;
+  forever.resolve();
+  await t.rejects(transaction, { code: /^(25P03|CONNECTION_CLOSED|ECONNRESET|EPIPE)$/ });
+  t.match(
+    await other`SELECT successful, failed FROM bulk.jobs`,
+    [{ successful: 0, failed: 1 }],
+    'and its changes are gone',
+  );
+
+  const [{ timeout } = {}] = await other`SELECT current_setting('idle_in_transaction_session_timeout') AS timeout`;
+  t.equal(timeout, '10s', 'every pool has such a limit');
+});
