@@ -12,21 +12,28 @@ export interface CopyTarget {
   schema?: string;
   table: string;
   columns: readonly string[];
+  /** Default: text. */
+  format?: 'binary';
 }
 
+/** Signature, flags, length of the header's extension; and what ends the rows. */
+const binaryHeader = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
+const binaryTrailer = Buffer.from([0xff, 0xff]);
+
 /**
- * @param texts rows in COPY's text format, each text ending on the end of a row:
- *   https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS. Not copied, and free once this resolves.
+ * @param parts rows in COPY's text format, or in its binary format without header and trailer, each part ending on the
+ *   end of a row: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS. Not copied, and free once this resolves.
  * @throws the server's error (`code`, `constraint_name`, `where` …); the driver's when the connection is lost.
  */
 export async function copyInto(
   tx: TransactionSql,
-  { schema, table, columns }: CopyTarget,
-  ...texts: Uint8Array[]
+  { schema, table, columns, format }: CopyTarget,
+  ...parts: Uint8Array[]
 ): Promise<void> {
   const name = [...(schema === undefined ? [] : [schema]), table].map(quote).join('.');
-  const rows = await tx.unsafe(`COPY ${name} (${columns.map(quote).join(', ')}) FROM STDIN`).writable();
-  await pipeline(texts, rows);
+  const options = format === 'binary' ? ' (FORMAT binary)' : '';
+  const rows = await tx.unsafe(`COPY ${name} (${columns.map(quote).join(', ')}) FROM STDIN${options}`).writable();
+  await pipeline(format === 'binary' ? [binaryHeader, ...parts, binaryTrailer] : parts, rows);
 }
 
 function quote(identifier: string): string {

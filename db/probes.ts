@@ -24,24 +24,33 @@ export async function findExisting(
   return new Set(rows.map((row) => row.value));
 }
 
+/** Distinct ids, as PostgreSQL's binary format of uuid[]. */
+export interface IdSet {
+  array: Uint8Array;
+  count: number;
+}
+
+/** OID of uuid[]. */
+const uuidArray = 2951;
+
 /** As findExisting, for the referenced rows' ids; `lock` keeps the rows from being deleted until the transaction ends. */
 export async function findReferenced(
   tx: TransactionSql,
   table: string,
-  literal: string,
+  { array }: IdSet,
   lock: boolean,
 ): Promise<Set<string>> {
   const rows = await tx<{ value: string }[]>`
-    SELECT id::text AS value FROM ${tx(table)} WHERE id = ANY ((SELECT ${literal}::text::uuid[])::uuid[]) ${lock ? tx`FOR KEY SHARE` : tx``}`;
+    SELECT id::text AS value FROM ${tx(table)} WHERE id = ANY (${tx.typed(array as never, uuidArray)}) ${lock ? tx`FOR KEY SHARE` : tx``}`;
   return new Set(rows.map((row) => row.value));
 }
 
 /** Whether all of the distinct ids are there; locks those that are. Sends one row back, however many ids there are. */
-export async function lockReferenced(tx: TransactionSql, table: string, literal: string): Promise<boolean> {
-  const [row] = await tx<{ complete: boolean }[]>`
-    SELECT count(*) = cardinality(${literal}::text::uuid[]) AS complete
-    FROM (SELECT FROM ${tx(table)} WHERE id = ANY ((SELECT ${literal}::text::uuid[])::uuid[]) FOR KEY SHARE) locked`;
-  return row?.complete === true;
+export async function lockReferenced(tx: TransactionSql, table: string, { array, count }: IdSet): Promise<boolean> {
+  const [row] = await tx<{ found: number }[]>`
+    SELECT count(*) AS found
+    FROM (SELECT FROM ${tx(table)} WHERE id = ANY (${tx.typed(array as never, uuidArray)}) FOR KEY SHARE) locked`;
+  return row?.found === count;
 }
 
 /** @param values without NULLs. */

@@ -23,6 +23,7 @@ export default fp(
           },
           observer: telemetry.jobs,
           chunkSlots: parsePool.chunkSlots,
+          chunkMemory: parsePool.chunkMemory,
           log: app.log as Logger,
           endImport: async (job, end) => {
             const ended = await db.transaction().execute(async (tx) => {

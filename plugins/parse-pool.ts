@@ -2,13 +2,15 @@
 // its memory: a chunk holds its slot from being cut until it is committed.
 import fp from 'fastify-plugin';
 import { Piscina } from 'piscina';
+import { type ChunkMemory, createChunkMemory } from '../src/import/chunk-memory.ts';
 import { Slots } from '../src/slots.ts';
-import type { ParsedChunk, ParseRequest } from '../workers/messages.ts';
+import { type ParsedChunk, type ParseRequest, recordStride } from '../workers/messages.ts';
 
 export interface ParsePool {
   /** Parses a chunk in a thread; the request's buffers are transferred and gone afterwards. */
   parse(request: ParseRequest, signal?: AbortSignal): Promise<ParsedChunk>;
   readonly chunkSlots: Slots;
+  readonly chunkMemory: ChunkMemory;
   /** For metrics and health. */
   readonly piscina: Piscina;
 }
@@ -21,7 +23,8 @@ declare module 'fastify' {
 
 export default fp(
   async (app) => {
-    const { workers, connections } = app.config.import;
+    const { workers, connections, chunkBytes, chunkRecords } = app.config.import;
+    const chunks = workers + connections + 2;
     const piscina = new Piscina<ParseRequest, ParsedChunk>({
       filename: new URL('../workers/parse-chunk.ts', import.meta.url).href,
       minThreads: workers,
@@ -34,9 +37,10 @@ export default fp(
     app.addHook('onClose', async () => await piscina.close());
     app.decorate('parsePool', {
       piscina,
-      chunkSlots: new Slots(workers + connections + 2),
+      chunkSlots: new Slots(chunks),
+      chunkMemory: createChunkMemory(chunkBytes, chunkRecords * recordStride * Uint32Array.BYTES_PER_ELEMENT, chunks),
       parse: async (request, signal) =>
-        await piscina.run(request, { signal, transferList: [request.bytes, request.table.buffer] }),
+        await piscina.run(request, { signal, transferList: [request.bytes.buffer, request.table.buffer] }),
     } satisfies ParsePool);
   },
   { name: 'parse-pool' },

@@ -1,4 +1,5 @@
 // What a resource's definition asks of its table, and how its columns and keys are written in SQL.
+import type { CopyTarget } from '../db/copy.ts';
 import type { TableShape } from '../db/resource-tables.ts';
 import { type Field, type Resource, referencesOf } from './resources/resource.ts';
 
@@ -30,4 +31,9 @@ export function tableShapeOf(resource: Resource): TableShape {
 /** The expression under which a key is unique: the column, or `lower(column)` for e-mail addresses. */
 export function keyExpression(resource: Resource, key: string): string {
   return resource.fields[key]?.type === 'email' ? `lower(${key})` : key;
+}
+
+/** Where COPY puts the rows that a parse thread has encoded. */
+export function rowTarget(resource: Resource): CopyTarget {
+  return { table: resource.name, columns: Object.keys(resource.fields), format: 'binary' };
 }

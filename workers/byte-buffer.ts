@@ -1,4 +1,5 @@
-// A buffer that grows while text is written into it. What it holds at the end is transferred to another thread.
+// A buffer that grows while a thread writes into it. It stays with the thread: used again for the next chunk, because
+// fresh memory costs more than what is written into it (page faults, and collections that external memory sets off).
 
 export class ByteBuffer {
   /** Bytes written. */
@@ -16,7 +17,11 @@ export class ByteBuffer {
     return new Uint8Array(this.#buffer.buffer, 0, this.length);
   }
 
-  /** The same memory, to be read and written by the word. */
+  get capacity(): number {
+    return this.#buffer.length;
+  }
+
+  /** The same memory, to be read and written by the number (big-endian unless told). */
   get view(): DataView<ArrayBuffer> {
     return this.#view;
   }
@@ -29,15 +34,6 @@ export class ByteBuffer {
       this.#view = new DataView(this.#buffer.buffer);
     }
     return this.#buffer;
-  }
-
-  byte(byte: number): void {
-    this.reserve(1)[this.length++] = byte;
-  }
-
-  /** @param text nothing but ASCII. */
-  ascii(text: string): void {
-    this.length += this.reserve(text.length).write(text, this.length, 'latin1');
   }
 
   utf8(text: string): void {

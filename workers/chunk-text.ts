@@ -14,13 +14,13 @@ export class ChunkText {
   readonly #valid: boolean;
   readonly #otherThanAscii: NextOccurrence;
 
-  constructor(bytes: ArrayBuffer, table: Uint32Array) {
-    this.#bytes = Buffer.from(bytes);
+  constructor(bytes: Uint8Array<ArrayBuffer>, table: Uint32Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#table = table;
     this.records = table.length / recordStride;
     const ascii = isAscii(this.#bytes);
     this.#valid = ascii || isUtf8(this.#bytes);
-    const words = new Uint32Array(bytes, 0, bytes.byteLength >> 2);
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
     this.#otherThanAscii = new NextOccurrence((from) => (ascii ? -1 : findOtherThanAscii(this.#bytes, words, from)));
   }
 

@@ -1,84 +1,77 @@
-// Collects what the loader needs to know of a chunk's rows besides their text: the keys, folded for comparison, with
-// their hashes, and the values of references with the set of distinct ones. Reads the columns as they were encoded.
+// Collects what the loader needs to know of a chunk's rows besides the rows themselves: hashes of their keys, the
+// beginning of the first one, and the distinct references. Reads the values as they were encoded.
 import { type Field, type Resource, referencesOf } from '../src/resources/resource.ts';
-import { ByteBuffer } from './byte-buffer.ts';
 import { DistinctUuids } from './distinct-uuids.ts';
 import type { RowEncoder } from './encode-copy.ts';
-import { writeTextKey, writeUuidKey } from './key-lines.ts';
+import { hashText, hashUuid } from './hash-keys.ts';
 import type { ParsedChunk } from './messages.ts';
 import { sortHashes } from './sort-hashes.ts';
-import { copyUuid, uuidBytes } from './uuid-words.ts';
-import type { Values } from './validate.ts';
-
-const lineFeed = 10;
 
 interface Column {
   field: string;
   position: number;
   type: Field['type'];
-  lines: ByteBuffer;
 }
 
 export class KeyCollector {
   readonly #keys: Column[];
   readonly #references: (Column & { distinct: DistinctUuids })[];
-  readonly #hashes: Float64Array<ArrayBuffer>;
-  #hashed = 0;
+  #hashes = new Float64Array(0);
+  #prefixes = new Uint32Array(0);
+  #rows = 0;
 
-  constructor(resource: Resource, maxRows: number) {
+  constructor(resource: Resource) {
     const names = Object.keys(resource.fields);
     const column = (field: string): Column => ({
       field,
       position: names.indexOf(field),
       type: (resource.fields[field] as Field).type,
-      lines: new ByteBuffer(maxRows * (uuidBytes + 1)),
     });
     this.#keys = resource.keys.map(column);
-    this.#references = referencesOf(resource).map(({ field }) => ({
-      ...column(field),
-      distinct: new DistinctUuids(maxRows),
-    }));
-    this.#hashes = new Float64Array(maxRows * this.#keys.length);
+    this.#references = referencesOf(resource).map(({ field }) => ({ ...column(field), distinct: new DistinctUuids() }));
   }
 
-  /**
-   * @param row has just encoded the row.
-   * @param values of the row, in the order of the fields.
-   */
-  add({ text, columnStarts }: RowEncoder, values: Values): void {
+  /** Begins another chunk. */
+  reset(maxRows: number): void {
+    if (maxRows > this.#prefixes.length) {
+      this.#prefixes = new Uint32Array(maxRows);
+      this.#hashes = new Float64Array(maxRows * this.#keys.length);
+    }
+    this.#rows = 0;
+    for (const { distinct } of this.#references) distinct.reset(maxRows);
+  }
+
+  /** @param encoder has just encoded the row. Keys are never NULL (src/resources/load-resources.ts). */
+  add({ rows, valueStarts }: RowEncoder): void {
+    const { view } = rows;
+    const bytes = rows.reserve(0);
     for (let n = 0; n < this.#keys.length; n++) {
-      const { position, type, lines } = this.#keys[n] as Column;
-      const start = columnStarts[position] as number;
-      const end = (columnStarts[position + 1] as number) - 1;
-      this.#hashes[this.#hashed++] =
-        type === 'uuid'
-          ? writeUuidKey(lines, text.view, start, n)
-          : writeTextKey(lines, text.reserve(0), start, end, type === 'email', n);
+      const { position, type } = this.#keys[n] as Column;
+      const start = valueStarts[position] as number;
+      const length = view.getInt32(start - 4);
+      if (n === 0) this.#prefixes[this.#rows] = length < 4 ? 0 : view.getUint32(start);
+      this.#hashes[this.#rows * this.#keys.length + n] =
+        type === 'uuid' ? hashUuid(view, start, n) : hashText(bytes, start, start + length, type === 'email', n);
     }
-    for (const { position, lines, distinct } of this.#references) {
-      if (values[position] !== null) {
-        const start = columnStarts[position] as number;
-        lines.reserve(uuidBytes + 1);
-        copyUuid(lines.view, lines.length, text.view, start);
-        lines.length += uuidBytes;
-        distinct.add(text.view, start);
-      }
-      lines.byte(lineFeed);
+    for (const { position, distinct } of this.#references) {
+      const start = valueStarts[position] as number;
+      if (view.getInt32(start - 4) > 0) distinct.add(view, start);
     }
+    this.#rows++;
   }
 
-  /** What has been collected; the collector is done with it. */
-  finish(): Pick<ParsedChunk, 'keys' | 'keyHashes' | 'keysRepeat' | 'references'> {
-    const keyHashes = sortHashes(this.#hashes.subarray(0, this.#hashed));
+  /** The first four bytes of each row's first key, as a number; valid until `reset`. */
+  get prefixes(): Uint32Array {
+    return this.#prefixes.subarray(0, this.#rows);
+  }
+
+  /** What has been collected, in buffers of its own. */
+  finish(): Pick<ParsedChunk, 'keyHashes' | 'keysRepeat' | 'references'> {
+    const keyHashes = sortHashes(this.#hashes.subarray(0, this.#rows * this.#keys.length));
     return {
-      keys: this.#keys.map(({ field, lines }) => ({ field, lines: lines.bytes })),
       keyHashes,
       keysRepeat: hasEqualNeighbours(keyHashes),
-      references: this.#references.map(({ field, lines, distinct }) => ({
-        field,
-        lines: lines.bytes,
-        distinct: distinct.finish(),
-      })),
+      references: this.#references.map(({ field, distinct }) => ({ field, ...distinct.finish() })),
     };
   }
 }

@@ -10,13 +10,12 @@ import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.t
 import type { Values } from './validate.ts';
 
 export class CsvDecoder implements RecordDecoder {
-  plain = false;
+  ascii = false;
   readonly #text: ChunkText;
   readonly #delimiter: string;
   /** Of each column: the position of its field, -1 for a column that is ignored; and its type. */
   readonly #positions: number[];
   readonly #types: Field['type'][];
-  readonly #escaped: ((record: number) => boolean)[];
   readonly #quoted: ReadonlyMap<number, string[]>;
   /** Of the record decoded last. */
   #cells: string[] = [];
@@ -29,7 +28,6 @@ export class CsvDecoder implements RecordDecoder {
     this.#delimiter = delimiter;
     this.#positions = columns.map((name) => (name === null ? -1 : names.indexOf(name)));
     this.#types = columns.map((name) => resource.fields[name ?? '']?.type ?? 'text');
-    this.#escaped = ['\\', '\t', '\r', '\0'].map((char) => text.finder(char));
     this.#quoted = parseQuoted(text, delimiter);
   }
 
@@ -42,7 +40,7 @@ export class CsvDecoder implements RecordDecoder {
     const found = quoted?.length ?? this.#cut(text.text(record));
     const expected = this.#positions.length;
     if (found !== expected) return { code: 'csv', message: `expected ${expected} columns, found ${found}` };
-    this.plain = ascii && !quoted && !this.#hasEscaped(record);
+    this.ascii = ascii;
     values.fill(undefined);
     for (let column = 0; column < expected; column++) {
       const position = this.#positions[column] as number;
@@ -55,11 +53,6 @@ export class CsvDecoder implements RecordDecoder {
 
   received(position: number): string | null {
     return this.#cells[this.#positions.indexOf(position)] || null;
-  }
-
-  #hasEscaped(record: number): boolean {
-    for (const has of this.#escaped) if (has(record)) return true;
-    return false;
   }
 
   /** @returns the number of cells; those beyond the last column are only counted: there may be millions. */

@@ -7,7 +7,7 @@ import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.t
 import type { Values } from './validate.ts';
 
 export class JsonDecoder implements RecordDecoder {
-  plain = false;
+  ascii = false;
   readonly #text: ChunkText;
   readonly #names: readonly string[];
   readonly #pick: Pick;
@@ -41,8 +41,8 @@ export class JsonDecoder implements RecordDecoder {
       if (value === null || (typeof value === 'string' && isBlank(value))) values[position] = undefined;
     }
     this.#object = object;
-    // JSON writes with a backslash all that COPY would escape; what is there without one stands for itself.
-    this.plain = ascii && !this.#hasBackslash(record);
+    // Whatever else JSON can write in ASCII begins with a backslash.
+    this.ascii = ascii && !this.#hasBackslash(record);
     return null;
   }
 

@@ -28,7 +28,7 @@ export interface Chunk {
   /** Bytes of the stored file (compressed ones, for a .gz) read when the chunk was complete; for progress only. */
   sourceEnd: number;
   /** The records' bytes; record boundaries are in `table`, separators are not part of a record. */
-  bytes: ArrayBuffer;
+  bytes: Uint8Array<ArrayBuffer>;
   /** `recordStride` numbers per record. */
   table: Uint32Array<ArrayBuffer>;
 }
@@ -48,33 +48,41 @@ export interface ParseRequest {
   /** RFC 3339; the value of fields whose default is `now`. */
   now: string;
   firstRecord: number;
-  bytes: ArrayBuffer;
+  /** Overwritten by the rows that come of them: a chunk needs one piece of memory, from the splitter to the socket. */
+  bytes: Uint8Array<ArrayBuffer>;
   table: Uint32Array<ArrayBuffer>;
 }
 
-/** The values of one field, one line per row, each ended by a line feed; an empty line is NULL. */
-export interface FieldValues {
+/** Those values of a reference that occur in a chunk. */
+export interface DistinctReferences {
   field: string;
-  lines: Uint8Array<ArrayBuffer>;
+  /** PostgreSQL's binary format of uuid[], without NULL. */
+  array: Uint8Array<ArrayBuffer>;
+  /** Its elements. */
+  count: number;
 }
 
 export interface ParsedChunk {
-  /** Valid records, in file order, as PostgreSQL COPY text: one line per row, columns in the order of the resource's fields. */
+  /** Ordinal of the chunk's first record in the file, from 1. */
+  firstRecord: number;
+  /**
+   * Valid records as rows of COPY's binary format (without its header and trailer), columns in the order of the
+   * resource's fields, rows in the order of their first key. In the request's memory where they fit.
+   */
   copy: Uint8Array<ArrayBuffer>;
   rows: number;
   /** `rows + 1` offsets into `copy`. */
   rowStarts: Uint32Array<ArrayBuffer>;
-  /** Of each row: its record's ordinal in the file (from 1), and its line. Float64: ordinals may pass 2^32. */
-  rowRecords: Float64Array<ArrayBuffer>;
-  rowLines: Float64Array<ArrayBuffer>;
-  /** One per key of the resource, folded for comparison (UUIDs lower case, e-mail ASCII lower case). */
-  keys: FieldValues[];
+  /** Of each row: the position of its record in the chunk, from 0. */
+  rowRecords: Uint32Array<ArrayBuffer>;
+  /** The request's. */
+  table: Uint32Array<ArrayBuffer>;
   /** 53-bit hashes of all rows' keys (with the field mixed in), ascending; equal neighbours = a key may repeat in the chunk. */
   keyHashes: Float64Array<ArrayBuffer>;
   /** Two rows of the chunk may share a key. */
   keysRepeat: boolean;
-  /** One per reference; `distinct` is a PostgreSQL array literal of the distinct non-null values. */
-  references: (FieldValues & { distinct: Uint8Array<ArrayBuffer> })[];
+  /** One per reference. */
+  references: DistinctReferences[];
   /** Records rejected here. rows + rejected = records of the chunk. */
   rejected: number;
   /** Their errors, as COPY text for the row-errors table (columns: see db/row-errors.ts). */
@@ -82,9 +90,9 @@ export interface ParsedChunk {
 }
 
 /** Every buffer of a parsed chunk. */
-export function buffersOf({ copy, rowStarts, rowRecords, rowLines, keys, keyHashes, references, errors }: ParsedChunk) {
-  const arrays = [copy, rowStarts, rowRecords, rowLines, keyHashes, errors.copy, ...keys.map(({ lines }) => lines)];
-  return [...arrays, ...references.flatMap(({ lines, distinct }) => [lines, distinct])].map(({ buffer }) => buffer);
+export function buffersOf({ copy, rowStarts, rowRecords, table, keyHashes, references, errors }: ParsedChunk) {
+  const arrays = [copy, rowStarts, rowRecords, table, keyHashes, errors.copy, ...references.map(({ array }) => array)];
+  return arrays.map(({ buffer }) => buffer);
 }
 
 /** Gives buffers back at once. Left to the collector, 64 MB of them would gather in each thread before it looks at them. */

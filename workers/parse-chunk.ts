@@ -9,76 +9,58 @@ import { KeyCollector } from './collect-keys.ts';
 import { CsvDecoder } from './decode-csv.ts';
 import { JsonDecoder } from './decode-json.ts';
 import { RowEncoder } from './encode-copy.ts';
-import {
-  buffersOf,
-  freeBuffers,
-  type ParsedChunk,
-  type ParseRequest,
-  type RecordFault,
-  recordFaults,
-} from './messages.ts';
+import { buffersOf, type ParsedChunk, type ParseRequest, type RecordFault, recordFaults } from './messages.ts';
 import type { RecordDecoder, Unreadable } from './record-decoder.ts';
 import { encodeRowErrors, type RowError } from './row-error.ts';
-import { createRecordCheck, type RecordCheck, type Values } from './validate.ts';
+import { orderRows, sortRows } from './sort-rows.ts';
+import { createRecordCheck, type Values } from './validate.ts';
 
 /** The entry of the thread: parses a chunk and hands its buffers over without copying them. */
 export default function run(request: ParseRequest): unknown {
   const parsed = parseChunk(request, resourceNamed(request.resource));
-  freeBuffers([request.bytes, request.table.buffer]);
-  return move({ [transferableSymbol]: buffersOf(parsed), [valueSymbol]: parsed });
+  return move({ [transferableSymbol]: [...new Set(buffersOf(parsed))], [valueSymbol]: parsed });
 }
 
 export function parseChunk(request: ParseRequest, resource: Resource): ParsedChunk {
-  const { jobId, format, now, firstRecord } = request;
-  const text = new ChunkText(request.bytes, request.table);
+  const { jobId, format, now, firstRecord, table } = request;
+  const text = new ChunkText(request.bytes, table);
   const decoder = createDecoder(request, text, resource);
-  const check = checkOf(resource);
-  const fields = Object.keys(resource.fields);
-  const values: Values = fields.map(() => undefined);
-  // COPY text takes less than JSON, and of a CSV little more than its record: a tab for a comma, a default here and there.
-  const encoder = new RowEncoder(resource, request.bytes.byteLength + text.records * 32 + 64);
-  const keys = new KeyCollector(resource, text.records);
-  const rowStarts = new Uint32Array(text.records + 1);
-  const rowRecords = new Float64Array(text.records);
-  const rowLines = new Float64Array(text.records);
+  const { check, encoder, keys, fields, values } = workspaceOf(resource);
+  encoder.reset();
+  keys.reset(text.records);
+  const starts = new Uint32Array(text.records + 1);
+  const records = new Uint32Array(text.records);
   const errors: RowError[] = [];
   let rows = 0;
   let rejected = 0;
 
   for (let n = 0; n < text.records; n++) {
-    const place = { record: firstRecord + n, line: text.line(n) };
     const fault = text.fault(n);
     const unreadable = fault === recordFaults.none ? decoder.decode(n, values) : faultMessages[fault];
     if (unreadable) {
       rejected++;
-      errors.push({ ...place, field: format === 'csv' ? 'csv' : 'json', ...unreadable, value: text.excerpt(n) });
+      const field = format === 'csv' ? 'csv' : 'json';
+      errors.push({ record: firstRecord + n, line: text.line(n), field, ...unreadable, value: text.excerpt(n) });
       continue;
     }
     const broken = check(values, format, now);
     if (broken.length > 0) {
       rejected++;
+      const place = { record: firstRecord + n, line: text.line(n) };
       for (const { position, code, message } of broken) {
         errors.push({ ...place, field: fields[position] as string, code, message, value: decoder.received(position) });
       }
       continue;
     }
-    encoder.encode(values, decoder.plain);
-    keys.add(encoder, values);
-    rowRecords[rows] = place.record;
-    rowLines[rows] = place.line;
-    rowStarts[++rows] = encoder.text.length;
+    encoder.encode(values, decoder.ascii);
+    keys.add(encoder);
+    records[rows] = n;
+    starts[++rows] = encoder.rows.length;
   }
 
-  return {
-    copy: encoder.text.bytes,
-    rows,
-    rowStarts: rowStarts.subarray(0, rows + 1),
-    rowRecords: rowRecords.subarray(0, rows),
-    rowLines: rowLines.subarray(0, rows),
-    ...keys.finish(),
-    rejected,
-    errors: encodeRowErrors(jobId, errors),
-  };
+  // The records have been read: their memory takes the rows.
+  const ordered = orderRows(encoder.rows.bytes, starts, records, sortRows(keys.prefixes), request.bytes.buffer);
+  return { firstRecord, rows, ...ordered, table, ...keys.finish(), rejected, errors: encodeRowErrors(jobId, errors) };
 }
 
 const faultMessages: Record<Exclude<RecordFault, 0>, Unreadable> = {
@@ -93,13 +75,25 @@ function createDecoder({ csv, format }: ParseRequest, text: ChunkText, resource:
   return new CsvDecoder(text, resource, csv);
 }
 
-const checks = new WeakMap<Resource, RecordCheck>();
+/** What a thread keeps for the chunks of a resource: the compiled schema, and memory. */
+function createWorkspace(resource: Resource) {
+  const fields = Object.keys(resource.fields);
+  const values: Values = fields.map(() => undefined);
+  return {
+    check: createRecordCheck(resource),
+    encoder: new RowEncoder(resource),
+    keys: new KeyCollector(resource),
+    fields,
+    values,
+  };
+}
 
-/** Compiled once per thread and resource. */
-function checkOf(resource: Resource): RecordCheck {
-  const known = checks.get(resource);
+const workspaces = new WeakMap<Resource, ReturnType<typeof createWorkspace>>();
+
+function workspaceOf(resource: Resource): ReturnType<typeof createWorkspace> {
+  const known = workspaces.get(resource);
   if (known) return known;
-  const check = createRecordCheck(resource);
-  checks.set(resource, check);
-  return check;
+  const workspace = createWorkspace(resource);
+  workspaces.set(resource, workspace);
+  return workspace;
 }

@@ -13,8 +13,8 @@ export interface RecordDecoder {
    * @returns null, or why the record cannot be read; `values` then say nothing.
    */
   decode(record: number, values: Values): Unreadable | null;
-  /** Whether no string of the decoded record holds anything that COPY escapes, nor other than ASCII. */
-  readonly plain: boolean;
+  /** Whether the strings of the decoded record hold nothing but ASCII. */
+  readonly ascii: boolean;
   /** What the decoded record brought for a field, by its position in the resource; null for nothing. */
   received(position: number): string | null;
 }

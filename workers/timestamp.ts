@@ -31,10 +31,43 @@ export function isTimestamp(text: string): boolean {
   return (year > 1 && year < 9999) || isWithinYears(text, offset);
 }
 
-/** The timestamp as it is sent to PostgreSQL, which reads at most 128 characters; 20 digits of a fraction are enough. */
-export function storedTimestamp(text: string): string {
-  if (text.length <= 46) return text;
-  return text.slice(0, 40) + text.slice(endOfFraction(text));
+/** Days from 1970-01-01 to PostgreSQL's day zero, 2000-01-01. */
+const epochDays = 10_957;
+
+/**
+ * Writes the instant as PostgreSQL's binary format of timestamptz: microseconds since 2000-01-01 UTC, in eight bytes.
+ * @param text a valid timestamp.
+ */
+export function writeTimestamp(target: DataView, at: number, text: string): void {
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const days = daysBefore(year, twoDigits(text, 5)) + twoDigits(text, 8) - 1 - epochDays;
+  const offset = endOfFraction(text);
+  let seconds = days * 86_400 + twoDigits(text, 11) * 3600 + twoDigits(text, 14) * 60 + twoDigits(text, 17);
+  if (text.length > offset + 1) {
+    const away = twoDigits(text, offset + 1) * 3600 + twoDigits(text, offset + 4) * 60;
+    seconds += text.charCodeAt(offset) === plus ? -away : away;
+  }
+  const micros = seconds * 1_000_000 + microsOf(text, offset);
+  // Exact from the year 1714 to 2285.
+  if (Number.isSafeInteger(micros)) {
+    const high = Math.floor(micros / 2 ** 32);
+    target.setInt32(at, high);
+    target.setUint32(at + 4, micros - high * 2 ** 32);
+  } else target.setBigInt64(at, BigInt(seconds) * 1_000_000n + BigInt(microsOf(text, offset)));
+}
+
+/** Days from 1970-01-01 to the first of that month (the proleptic Gregorian calendar). */
+function daysBefore(year: number, month: number): number {
+  // Years that begin in March: so the day that leap years have more is their last.
+  const years = month <= 2 ? year - 1 : year;
+  const months = month <= 2 ? month + 9 : month - 3;
+  const leapDays = Math.floor(years / 4) - Math.floor(years / 100) + Math.floor(years / 400);
+  return years * 365 + leapDays + Math.floor((months * 153 + 2) / 5) - 719_468;
+}
+
+/** The fraction of a second before `end`, rounded to microseconds. */
+function microsOf(text: string, end: number): number {
+  return end === 19 ? 0 : Math.round(Number(`0${text.slice(19, end)}`) * 1_000_000);
 }
 
 function twoDigits(text: string, at: number): number {
@@ -55,10 +88,9 @@ function endOfFraction(text: string): number {
   return at === 20 ? 19 : at;
 }
 
-/** Whether the instant, rounded to microseconds as PostgreSQL does, stays within the years 1 to 9999 of UTC. */
+/** Whether the instant, rounded to microseconds, stays within the years 1 to 9999 of UTC. */
 function isWithinYears(text: string, offset: number): boolean {
   const seconds = Date.parse(`${text.slice(0, 19)}${text.slice(offset)}`.toUpperCase()) / 1000;
-  const micros = Math.round(Number(`0${text.slice(19, offset)}`) * 1_000_000);
-  const year = new Date((seconds + Math.floor(micros / 1_000_000)) * 1000).getUTCFullYear();
+  const year = new Date((seconds + Math.floor(microsOf(text, offset) / 1_000_000)) * 1000).getUTCFullYear();
   return year >= 1 && year <= 9999;
 }

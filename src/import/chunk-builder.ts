@@ -4,6 +4,7 @@
 // chunk is cut. Longer gaps (blank lines, records that are too long) are left out, so a chunk's memory is bounded.
 import { type Chunk, type RecordFault, recordFaults, recordStride } from '../../workers/messages.ts';
 import type { ByteInput } from './byte-input.ts';
+import type { ChunkMemory } from './chunk-memory.ts';
 
 /** Longest gap between two records that is copied, in bytes: a line break, or a comma and some indentation. */
 const maxGapBytes = 16;
@@ -19,6 +20,7 @@ export interface ChunkLimits {
 export class ChunkBuilder {
   readonly #input: ByteInput;
   readonly #limits: ChunkLimits;
+  readonly #memory: ChunkMemory;
   readonly #sourceEnd: (byteEnd: number) => number;
   #ready: Chunk[] = [];
 
@@ -40,9 +42,10 @@ export class ChunkBuilder {
   #rangeEnd: number;
 
   /** @param sourceEnd how much of the stored file has been read when the (unpacked) byte `byteEnd` is reached. */
-  constructor(input: ByteInput, limits: ChunkLimits, sourceEnd: (byteEnd: number) => number) {
+  constructor(input: ByteInput, limits: ChunkLimits, memory: ChunkMemory, sourceEnd: (byteEnd: number) => number) {
     this.#input = input;
     this.#limits = limits;
+    this.#memory = memory;
     this.#sourceEnd = sourceEnd;
     this.#rangeStart = input.offset;
     this.#rangeEnd = input.offset;
@@ -129,7 +132,11 @@ export class ChunkBuilder {
   }
 
   #cut(): void {
-    const bytes = Buffer.allocUnsafeSlow(this.#rangesBytes + this.#rangeEnd - this.#rangeStart);
+    const chunkBytes = this.#rangesBytes + this.#rangeEnd - this.#rangeStart;
+    const bytes = new Uint8Array(this.#memory.bytes.take(chunkBytes), 0, chunkBytes);
+    const entries = this.#records * recordStride;
+    const table = new Uint32Array(this.#memory.tables.take(entries * this.#table.BYTES_PER_ELEMENT), 0, entries);
+    table.set(this.#table.subarray(0, entries));
     let copied = 0;
     for (const range of [...this.#ranges, this.#range()]) {
       bytes.set(range, copied);
@@ -144,8 +151,8 @@ export class ChunkBuilder {
       byteStart: this.#byteStart,
       byteEnd: this.#byteEnd,
       sourceEnd: this.#sourceEnd(this.#byteEnd),
-      bytes: bytes.buffer,
-      table: this.#table.slice(0, this.#records * recordStride),
+      bytes,
+      table,
     });
     this.#index++;
     this.#firstRecord += this.#records;

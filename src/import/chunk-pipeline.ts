@@ -2,6 +2,7 @@
 // loading (over the job's connections). Several are under way at once; the caller's chunk slots say how many.
 import type { Logger } from 'pino';
 import { buffersOf, type Chunk, freeBuffers, type ParsedChunk } from '../../workers/messages.ts';
+import type { ChunkMemory } from './chunk-memory.ts';
 import { type Admission, KeyLedger } from './key-ledger.ts';
 import type { LoadedChunk } from './load-chunk.ts';
 
@@ -12,6 +13,8 @@ export interface PipelineSteps {
   parse(chunk: Chunk): Promise<ParsedChunk>;
   load(chunk: ChunkPlace, parsed: ParsedChunk, contested: boolean): Promise<LoadedChunk>;
   log: Logger;
+  /** Takes back what the chunks were made of. */
+  memory: ChunkMemory;
 }
 
 export class ChunkPipeline {
@@ -76,6 +79,8 @@ export class ChunkPipeline {
       this.#steps.log.debug({ chunk: place.index, loaded, rejected, load_ms: loadMs }, 'Chunk committed');
     } finally {
       settle();
+      this.#steps.memory.bytes.give(parsed.copy.buffer);
+      this.#steps.memory.tables.give(parsed.table.buffer);
       freeBuffers(buffersOf(parsed));
     }
   }

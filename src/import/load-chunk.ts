@@ -16,6 +16,7 @@ import type { ReferenceCheck } from '../../db/reference-check.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
 import { encodeRowErrors, type RowError, rowErrorColumns } from '../../workers/row-error.ts';
+import { rowTarget } from '../resource-table.ts';
 import { type Resource, referencesOf } from '../resources/resource.ts';
 import type { ChunkPlace } from './chunk-pipeline.ts';
 import { selectRows } from './chunk-rows.ts';
@@ -98,14 +99,13 @@ async function load(
   // The references are checked and their rows held: the per-row triggers would find the same (db/reference-check.ts).
   if (asSet) await tx`SET LOCAL session_replication_role = replica`;
 
-  const columns = Object.keys(resource.fields);
   if (way === 'halved') {
     const halved = await loadHalved(context, tx, parsed, accepted ?? new Uint8Array(parsed.rows).fill(1));
     accepted = halved.accepted;
     errors.push(...halved.errors);
   } else {
-    const rows = selectRows(parsed, accepted, 0, parsed.rows);
-    if (rows.length > 0) await copyInto(tx, { table: resource.name, columns }, rows);
+    const rows = accepted?.includes(0) ? selectRows(parsed, rowsOf(accepted)) : parsed.copy;
+    if (rows.length > 0) await copyInto(tx, rowTarget(resource), rows);
   }
 
   const reported = errors.length > 0 ? encodeRowErrors(job.id, errors) : null;
@@ -125,10 +125,15 @@ async function load(
   return { loaded, rejected, jobErrors };
 }
 
+/** The numbers of the rows that are accepted. */
+function rowsOf(accepted: Uint8Array): number[] {
+  return [...accepted.keys()].filter((row) => accepted[row] === 1);
+}
+
 async function lockAllReferenced(tx: TransactionSql, resource: Resource, parsed: ParsedChunk): Promise<boolean> {
   for (const { field, resource: parent } of referencesOf(resource)) {
     const sent = parsed.references.find((reference) => reference.field === field);
-    if (sent && !(await lockReferenced(tx, parent, new TextDecoder().decode(sent.distinct)))) return false;
+    if (sent && !(await lockReferenced(tx, parent, sent))) return false;
   }
   return true;
 }

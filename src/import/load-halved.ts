@@ -7,9 +7,10 @@ import { copyInto } from '../../db/copy.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
 import { constraintError, duplicateError, type RowError, referenceError } from '../../workers/row-error.ts';
+import { rowTarget } from '../resource-table.ts';
 import { resourceNamed } from '../resources/index.ts';
 import { referencesOf } from '../resources/resource.ts';
-import { placeOf, readColumn, selectRows } from './chunk-rows.ts';
+import { inFileOrder, placeOf, selectRows, valueReader } from './chunk-rows.ts';
 import type { LoadContext } from './load-chunk.ts';
 import type { Resolution } from './resolve-conflicts.ts';
 
@@ -29,20 +30,19 @@ export async function loadHalved(
   accepted: Uint8Array,
 ): Promise<Resolution> {
   const { resource } = context;
-  const target = { table: resource.name, columns: Object.keys(resource.fields) };
+  const target = rowTarget(resource);
   const result: Resolution = { accepted: accepted.slice(), errors: [] };
   // Deferred constraints would otherwise refuse the commit, naming no row.
   await tx`SET CONSTRAINTS ALL IMMEDIATE`;
 
-  const rows = [...accepted.keys()].filter((row) => accepted[row] === 1);
+  const rows = inFileOrder(chunk).filter((row) => accepted[row] === 1);
   const parts: [from: number, to: number][] = [[0, rows.length]];
   for (let part = parts.pop(); part; part = parts.pop()) {
     const [from, to] = part;
     if (from >= to) continue;
     const first = rows[from] as number;
-    const last = rows[to - 1] as number;
     const refusal = await attempt(tx, async (savepoint) => {
-      await copyInto(savepoint, target, selectRows(chunk, accepted, first, last + 1));
+      await copyInto(savepoint, target, selectRows(chunk, rows.slice(from, to)));
     });
     if (!refusal) continue;
     if (to - from === 1) {
@@ -87,7 +87,7 @@ function explain(
   const place = placeOf(chunk, row);
   const name = refusal.constraint_name ?? '';
   const key = refusal.code === '23505' ? constraints.keys.get(name) : undefined;
-  if (key) return duplicateError(place, key, readColumn(resource, chunk, row, key));
+  if (key) return duplicateError(place, key, valueReader(resource, chunk, key)(row));
   const reference = refusal.code === '23503' ? constraints.references.get(name) : undefined;
   const parent = referencesOf(resource).find(({ field }) => field === reference);
   if (parent)
@@ -95,8 +95,8 @@ function explain(
       place,
       parent.field,
       resourceNamed(parent.resource).singular,
-      readColumn(resource, chunk, row, parent.field),
+      valueReader(resource, chunk, parent.field)(row),
     );
-  const column = refusal.column_name ?? /, column (\S+):/.exec(refusal.where ?? '')?.[1] ?? null;
+  const column = refusal.column_name ?? /, column ([^\s:]+)/.exec(refusal.where ?? '')?.[1] ?? null;
   return constraintError(place, column, name || refusal.message);
 }

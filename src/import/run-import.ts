@@ -18,7 +18,9 @@ import type { JobObserver } from '../job-observer.ts';
 import { tableShapeOf } from '../resource-table.ts';
 import { resourceNamed } from '../resources/index.ts';
 import type { Slots } from '../slots.ts';
+import { BlockReader } from './block-reader.ts';
 import { Checkpoints } from './checkpoints.ts';
+import type { ChunkMemory } from './chunk-memory.ts';
 import { ChunkPipeline } from './chunk-pipeline.ts';
 import { explainFailure } from './explain-failure.ts';
 import type { ImportOptions } from './import-options.ts';
@@ -39,6 +41,7 @@ export interface ImportServices {
   parse(request: ParseRequest): Promise<ParsedChunk>;
   /** Bounds the chunks in flight of the process. */
   chunkSlots: Slots;
+  chunkMemory: ChunkMemory;
   /** Ends the job and queues those that waited for it; undefined: this attempt no longer holds it. */
   endImport(job: Job, end: JobEnd): Promise<Job | undefined>;
   observer: JobObserver;
@@ -85,10 +88,14 @@ async function prepareLoading(sql: Sql, job: Job, log: Logger): Promise<LoadCont
 }
 
 /** Reads the beginning of the stored file: its format, a CSV's header. */
-async function openUpload({ config, uploads }: ImportServices, job: Job, signal: AbortSignal): Promise<RecordFile> {
+async function openUpload(
+  { config, uploads, chunkMemory }: ImportServices,
+  job: Job,
+  signal: AbortSignal,
+): Promise<RecordFile> {
   if (job.file === null) throw new JobFault('upload_gone', 'the uploaded file is no longer stored');
   const options = job.options as unknown as ImportOptions;
-  return await openRecords(uploads.read(job.file), {
+  return await openRecords(new BlockReader(uploads.path(job.file)), {
     resource: resourceNamed(job.resource),
     format: options.format,
     gzip: options.gzip,
@@ -97,6 +104,7 @@ async function openUpload({ config, uploads }: ImportServices, job: Job, signal:
     maxChunkBytes: options.chunkBytes,
     maxRecordBytes: config.import.maxRecordBytes,
     maxUnpackedBytes: config.import.maxUnpackedBytes,
+    memory: chunkMemory,
     signal,
   });
 }
@@ -115,6 +123,7 @@ async function loadFile(
   const pipeline = new ChunkPipeline(
     {
       log,
+      memory: services.chunkMemory,
       parse: async ({ firstRecord, bytes, table }: Chunk) =>
         await services.parse({ ...request, now, firstRecord, bytes, table }),
       load: async (chunk, parsed, contested) => {

@@ -7,6 +7,7 @@ import type { Format } from '../resources/formats.ts';
 import type { Resource } from '../resources/resource.ts';
 import { ByteInput } from './byte-input.ts';
 import { ChunkBuilder, type ChunkLimits } from './chunk-builder.ts';
+import type { ChunkMemory } from './chunk-memory.ts';
 import { FileFault } from './file-fault.ts';
 import { readCsvHeader } from './read-csv-header.ts';
 import { CsvSplitter } from './split-csv.ts';
@@ -26,6 +27,7 @@ export interface RecordOptions extends ChunkLimits {
   maxRecordBytes: number;
   /** Only for gzipped files. */
   maxUnpackedBytes: number;
+  memory: ChunkMemory;
   signal: AbortSignal;
 }
 
@@ -62,7 +64,7 @@ export async function openRecords(source: Readable, options: RecordOptions): Pro
   };
   try {
     const { format, csv, start } = await readBeginning(input, options);
-    const chunks = new ChunkBuilder(input, options, (byteEnd) => (gzip ? packedBytes : byteEnd));
+    const chunks = new ChunkBuilder(input, options, options.memory, (byteEnd) => (gzip ? packedBytes : byteEnd));
     const splitter = createSplitter(input, chunks, { format, csv, start, maxRecordBytes: options.maxRecordBytes });
     return { format, csv, chunks: cutChunks(input, splitter, chunks, signal, close) };
   } catch (error) {

@@ -303,7 +303,7 @@ t.test('the buffers of a chunk are its own and can be transferred', async (t) =>
   const { chunks } = await split(`${header}1,a\n2,b\n3,c\n`, { maxRecords: 2 });
   for (const chunk of chunks) {
     const before = recordsOf(chunk);
-    const moved = structuredClone(chunk, { transfer: [chunk.bytes, chunk.table.buffer] });
+    const moved = structuredClone(chunk, { transfer: [chunk.bytes.buffer, chunk.table.buffer] });
     t.same(recordsOf(moved), before);
     t.equal(chunk.bytes.byteLength, 0);
   }

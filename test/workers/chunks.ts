@@ -1,6 +1,7 @@
 // Parse requests made from records of bytes, as the splitter would send them, and what came of them in readable form.
+import { inFileOrder } from '../../src/import/chunk-rows.ts';
 import type { Format } from '../../src/resources/formats.ts';
-import type { Resource } from '../../src/resources/resource.ts';
+import type { Field, Resource } from '../../src/resources/resource.ts';
 import {
   type CsvLayout,
   type ParsedChunk,
@@ -45,7 +46,7 @@ export function makeRequest(resource: Resource, sending: Sending): ParseRequest 
     pieces.push(bytes, Buffer.from('\n'));
     length += bytes.length + 1;
   }
-  const bytes = new Uint8Array(Buffer.concat(pieces)).buffer;
+  const bytes = new Uint8Array(Buffer.concat(pieces));
   return { jobId, resource: resource.name, format, csv, now, firstRecord, bytes, table };
 }
 
@@ -59,7 +60,7 @@ export interface Rejection {
 }
 
 export interface Outcome {
-  /** Of each row: its columns as text, null for NULL. */
+  /** Of each row, in file order: its columns as text, null for NULL. */
   rows: Record<string, string | null>[];
   errors: Rejection[];
   parsed: ParsedChunk;
@@ -68,11 +69,58 @@ export interface Outcome {
 /** Parses the records in one chunk. */
 export function parse(resource: Resource, sending: Sending): Outcome {
   const parsed = parseChunk(makeRequest(resource, sending), resource);
-  const names = Object.keys(resource.fields);
-  const rows = readCopy(parsed.copy).map((columns) =>
-    Object.fromEntries(names.map((name, n) => [name, columns[n] ?? null])),
-  );
+  const rows = inFileOrder(parsed).map((row) => readRow(resource, parsed, row));
   return { rows, errors: readErrors(parsed), parsed };
+}
+
+/** COPY's binary format, read as its manual page says. */
+function readRow(resource: Resource, { copy, rowStarts }: ParsedChunk, row: number): Record<string, string | null> {
+  const bytes = Buffer.from(copy.slice(rowStarts[row], rowStarts[row + 1]));
+  const fields = Object.entries(resource.fields);
+  if (bytes.readInt16BE(0) !== fields.length) throw new Error(`${bytes.readInt16BE(0)} columns in a row`);
+  const columns: Record<string, string | null> = {};
+  let at = 2;
+  for (const [name, { type }] of fields) {
+    const length = bytes.readInt32BE(at);
+    at += 4;
+    columns[name] = length < 0 ? null : readValue(type, bytes.subarray(at, at + length));
+    at += Math.max(0, length);
+  }
+  if (at !== bytes.length) throw new Error(`a row of ${bytes.length} bytes that says it has ${at}`);
+  return columns;
+}
+
+/** As PostgreSQL would write the value in COPY's text format; timestamps as RFC 3339, in UTC. */
+function readValue(type: Field['type'], bytes: Buffer): string {
+  switch (type) {
+    case 'uuid':
+      return bytes.toString('hex').replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    case 'boolean':
+      return bytes[0] === 1 ? 't' : 'f';
+    case 'timestamp': {
+      const micros = bytes.readBigInt64BE(0);
+      const fraction = String(((micros % 1_000_000n) + 1_000_000n) % 1_000_000n).padStart(6, '0');
+      const seconds = (micros - BigInt(fraction)) / 1_000_000n + 946_684_800n;
+      return new Date(Number(seconds) * 1000).toISOString().replace('.000Z', `.${fraction}`.replace(/\.?0*$/, 'Z'));
+    }
+    case 'text[]': {
+      const elements: string[] = [];
+      const count = bytes.readInt32BE(0) === 0 ? 0 : bytes.readInt32BE(12);
+      let at = 20;
+      for (let n = 0; n < count; n++) {
+        const length = bytes.readInt32BE(at);
+        elements.push(text(bytes.subarray(at + 4, at + 4 + length)));
+        at += 4 + length;
+      }
+      return `{${elements.map((element) => `"${element.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
+    }
+    default:
+      return text(bytes);
+  }
+}
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 }
 
 export function readErrors({ errors }: Pick<ParsedChunk, 'errors'>): Rejection[] {
@@ -88,7 +136,7 @@ export function readErrors({ errors }: Pick<ParsedChunk, 'errors'>): Rejection[]
 
 /** COPY's text format, read as its manual page says. */
 export function readCopy(copy: Uint8Array): (string | null)[][] {
-  const lines = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(copy).split('\n');
+  const lines = text(copy).split('\n');
   if (lines.pop() !== '') throw new Error('the last line is not ended');
   const escapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
   return lines.map((line) =>
