@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Problem, problem } from '../problems.ts';
 import { problemBody, problemMediaType } from './problem-response.ts';
+import { securityHeaders } from './security-headers.ts';
 
 interface ClientError extends Error {
   code?: string;
@@ -41,7 +42,7 @@ function response(answer: Problem, id: string): string {
     `Content-Type: ${problemMediaType}; charset=utf-8`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${id}`,
-    'Cache-Control: no-store',
+    ...Object.entries(securityHeaders).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
   ];
   return `${head.join('\r\n')}\r\n\r\n${body}`;
