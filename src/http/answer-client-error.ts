@@ -10,13 +10,17 @@ import { securityHeaders } from './security-headers.ts';
 
 interface ClientError extends Error {
   code?: string;
+  /** The parser's own words. */
+  reason?: string;
 }
 
 /** Fastify's `clientErrorHandler`. */
 export function answerClientError(this: FastifyInstance, error: ClientError, socket: Socket): void {
   const id = randomUUID();
-  this.log.debug({ err: error, request_id: id }, 'Request that is not HTTP');
-  if (socket.writable && error.code !== 'ECONNRESET' && !hasBegunResponse(socket)) {
+  // Not the error itself: it holds what was received, API key and all.
+  const { code, reason } = error;
+  this.log.debug({ code, reason, request_id: id }, 'Request that is not HTTP');
+  if (socket.writable && code !== 'ECONNRESET' && !hasBegunResponse(socket)) {
     socket.write(response(explain(error), id));
   }
   socket.destroy(error);
