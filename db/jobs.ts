@@ -1,6 +1,6 @@
 // Statements about jobs, imports and exports alike. A job is written by one attempt at a time: every statement of a
 // running job names its attempt, and changes nothing once the job has ended or a later attempt has begun.
-import { type Insertable, type Kysely, type Selectable, sql } from 'kysely';
+import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { TransactionSql } from './client.ts';
 import type { Database, JobFailure, JobStatus, JobsTable } from './tables.ts';
 
@@ -14,10 +14,10 @@ export async function createJob(db: Db, job: Insertable<JobsTable>): Promise<Job
   return await db.insertInto('bulk.jobs').values(job).returningAll().executeTakeFirstOrThrow();
 }
 
-/** `owner` undefined: whoever made it. */
-export async function findJob(db: Db, type: JobType, id: string, owner?: string | null): Promise<Job | undefined> {
+/** @param owner whose the job must be; undefined: anybody's. */
+export async function findJob(db: Db, type: JobType, id: string, owner?: string): Promise<Job | undefined> {
   let query = db.selectFrom('bulk.jobs').selectAll().where('id', '=', id).where('type', '=', type);
-  if (owner !== undefined) query = query.where('owner', 'is not distinct from', owner);
+  if (owner !== undefined) query = query.where('owner', '=', owner);
   return await query.executeTakeFirst();
 }
 
@@ -25,17 +25,25 @@ export interface JobListing {
   type: JobType;
   status?: JobStatus;
   resource?: string;
-  /** Jobs accepted before this one (its `seq`). */
-  before?: number;
+  /** Undefined: everybody's. */
+  owner?: string;
+  /** Id of the last job of the page before. Its `seq` stays inside: it would tell how many jobs others have made. */
+  after?: string;
   limit: number;
 }
 
-/** Newest first. */
-export async function listJobs(db: Db, { type, status, resource, before, limit }: JobListing): Promise<Job[]> {
+/** Newest first. After a job that is gone there is nothing: those before it are older, and went before. */
+export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
+  const { type, status, resource, owner, after, limit } = listing;
   let query = db.selectFrom('bulk.jobs').selectAll().where('type', '=', type).orderBy('seq', 'desc').limit(limit);
+  if (owner !== undefined) query = query.where('owner', '=', owner);
   if (status) query = query.where('status', '=', status);
   if (resource) query = query.where('resource', '=', resource);
-  if (before !== undefined) query = query.where('seq', '<', before);
+  if (after !== undefined) {
+    const isLast = (eb: ExpressionBuilder<Database, 'bulk.jobs'>) =>
+      eb.and({ id: after, type, ...(owner === undefined ? {} : { owner }) });
+    query = query.where('seq', '<', (eb) => eb.selectFrom('bulk.jobs').select('seq').where(isLast));
+  }
   return await query.execute();
 }
 

@@ -18,27 +18,46 @@ export async function lockQueueing(tx: Transaction<Database>): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtext('bulk.queueing'))`.execute(tx);
 }
 
-/** Unfinished jobs that wait for nothing and have no live queue entry. */
+/**
+ * Unfinished jobs that wait for nothing and have no live queue entry, oldest first.
+ * @param maxPerOwner how many jobs of a type and an owner may have one at a time; jobs without an owner all may.
+ */
 export async function findUnqueued(
   tx: Transaction<Database>,
   parents: Parents,
+  maxPerOwner: number,
 ): Promise<{ id: string; type: JobType }[]> {
   const { rows } = await sql<{ id: string; type: JobType }>`
-    SELECT job.id, job.type FROM bulk.jobs job
-    WHERE job.status IN ('pending', 'processing')
-      AND NOT EXISTS (${unfinishedParents(parents)})
-      AND NOT EXISTS (
+    WITH unfinished AS MATERIALIZED (
+      SELECT job.*, EXISTS (
         SELECT FROM pgboss.job entry
-        WHERE entry.name = job.type AND entry.singleton_key = job.id::text AND entry.state IN ('created', 'retry', 'active'))
-    ORDER BY job.seq`.execute(tx);
+        WHERE entry.name = job.type AND entry.singleton_key = job.id::text AND entry.state IN ('created', 'retry', 'active')
+      ) AS queued
+      FROM bulk.jobs job WHERE job.status IN ('pending', 'processing')
+    ), ready AS (
+      SELECT id, type, owner, seq, queued, row_number() OVER (PARTITION BY type, owner ORDER BY queued DESC, seq) AS place
+      FROM unfinished job WHERE queued OR NOT EXISTS (${unfinishedParents(parents)})
+    )
+    SELECT id, type FROM ready WHERE NOT queued AND (owner IS NULL OR place <= ${maxPerOwner}) ORDER BY seq`.execute(
+    tx,
+  );
   return rows;
 }
 
-/** The jobs that a pending import waits for, oldest first. */
-export async function findAwaited(db: Kysely<Database>, job: Pick<Job, 'id'>, parents: Parents): Promise<string[]> {
+/**
+ * The jobs that a pending import waits for, oldest first.
+ * @param owner whose; undefined: everybody's.
+ */
+export async function findAwaited(
+  db: Kysely<Database>,
+  job: Pick<Job, 'id'>,
+  parents: Parents,
+  owner: string | undefined,
+): Promise<string[]> {
+  const owned = owner === undefined ? sql`` : sql`AND jobs.owner = ${owner}`;
   const { rows } = await sql<{ id: string }>`
     SELECT awaited.id FROM bulk.jobs job, LATERAL (${unfinishedParents(parents)}) awaited
-    JOIN bulk.jobs USING (id) WHERE job.id = ${job.id} ORDER BY jobs.seq`.execute(db);
+    JOIN bulk.jobs USING (id) WHERE job.id = ${job.id} ${owned} ORDER BY jobs.seq`.execute(db);
   return rows.map((row) => row.id);
 }
 

@@ -30,7 +30,7 @@ export interface JobsTable {
   status: Generated<JobStatus>;
   /** Import: ImportOptions; export: ExportOptions. What the client asked for, with everything a later attempt needs to do the same. */
   options: Json;
-  /** Name of the API key that made the job; null without keys. */
+  /** Owner of the API key that made the job, or the key's name if it has none; null without keys. */
   owner: string | null;
   /** Raised by every attempt; only the attempt of this number may write. */
   attempt: Generated<number>;

@@ -2,8 +2,8 @@
 // service from starting. Without: only requests from this machine are served, unless AUTH=none says that all are meant.
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import fp from 'fastify-plugin';
-import type { ApiKey, Scope } from '../src/api-keys.ts';
-import { matchKey, presentedSecret } from '../src/http/api-key-header.ts';
+import type { Scope } from '../src/api-keys.ts';
+import { presentedSecret } from '../src/http/api-key-header.ts';
 import { isLocalHost, isLocalOrigin } from '../src/http/local-requests.ts';
 import { problem } from '../src/problems.ts';
 
@@ -12,10 +12,6 @@ declare module 'fastify' {
     /** What the API key of a request must be allowed to do; `public`: no key is needed. */
     scope: Scope | 'public';
   }
-  interface FastifyRequest {
-    /** Name of the API key; null without keys, and on public routes. */
-    owner: string | null;
-  }
 }
 
 const scopes: readonly unknown[] = ['read', 'write', 'public'];
@@ -23,36 +19,32 @@ const scopes: readonly unknown[] = ['read', 'write', 'public'];
 export default fp(
   async (app) => {
     const { keys, open, corsOrigin } = app.config.access;
-    app.decorateRequest('owner', null);
     app.addHook('onRoute', ({ method, url, config }) => {
       if (!scopes.includes(config?.scope)) throw new Error(`route ${method} ${url} states no scope`);
     });
-    if (keys.length > 0) app.addHook('onRequest', checkKey(keys));
+    if (keys.length > 0) app.addHook('onRequest', checkKey);
     else if (!open) app.addHook('onRequest', checkLocal(corsOrigin ?? []));
   },
-  { name: 'auth', dependencies: ['cors'] },
+  { name: 'auth', dependencies: ['cors', 'identity'] },
 );
 
-function checkKey(keys: readonly ApiKey[]): onRequestAsyncHookHandler {
-  return async (request) => {
-    const scope = scopeOf(request);
-    if (scope === 'public') return;
-    const secret = presentedSecret(request.headers);
-    if (secret === null) {
-      const detail = 'send an API key as Authorization: Bearer or as X-API-Key';
-      throw problem('unauthorized', detail, {}, { 'www-authenticate': 'Bearer' });
-    }
-    const key = matchKey(keys, secret);
-    if (!key) {
-      throw problem('unauthorized', 'no such API key', {}, { 'www-authenticate': 'Bearer error="invalid_token"' });
-    }
-    if (!key.scopes.includes(scope)) {
-      const challenge = `Bearer error="insufficient_scope", scope="${scope}"`;
-      const detail = `the API key '${key.name}' may not ${scope}; it has the scope ${key.scopes.join(' and ')}`;
-      throw problem('forbidden', detail, {}, { 'www-authenticate': challenge });
-    }
-    request.owner = key.name;
-  };
+async function checkKey(request: FastifyRequest): Promise<void> {
+  const scope = scopeOf(request);
+  if (scope === 'public') return;
+  const { apiKey } = request;
+  if (!apiKey) throw refuseStranger(request);
+  if (apiKey.scopes.includes(scope)) return;
+  const challenge = `Bearer error="insufficient_scope", scope="${scope}"`;
+  const detail = `the API key '${apiKey.name}' may not ${scope}; it has the scope ${apiKey.scopes.join(' and ')}`;
+  throw problem('forbidden', detail, {}, { 'www-authenticate': challenge });
+}
+
+function refuseStranger({ headers }: FastifyRequest): Error {
+  if (presentedSecret(headers) === null) {
+    const detail = 'send an API key as Authorization: Bearer or as X-API-Key';
+    return problem('unauthorized', detail, {}, { 'www-authenticate': 'Bearer' });
+  }
+  return problem('unauthorized', 'no such API key', {}, { 'www-authenticate': 'Bearer error="invalid_token"' });
 }
 
 /** Where nothing is, nothing needs protection. A route from before the hook above (the preflights') gets the strictest. */

@@ -1,12 +1,9 @@
-// What is refused while there is no room for it: any request while the process cannot keep up (503), a new job while too
-// many have not ended (429).
+// While the process cannot keep up, requests are refused (503) rather than kept waiting.
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import underPressure from '@fastify/under-pressure';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { JobType } from '../db/jobs.ts';
-import { hasFewerUnfinished } from '../db/unfinished-jobs.ts';
 import { problem } from '../src/problems.ts';
 
 export interface BackPressureOptions {
@@ -18,18 +15,7 @@ export interface BackPressureOptions {
   sampleIntervalMs?: number;
 }
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    /**
-     * Requests at the same moment may each find room: the limit is one on queueing, not an exact number.
-     * @throws Problem too_many_jobs when `config.jobs.maxUnfinished` jobs of the type have not ended.
-     */
-    assertRoomForJob(type: JobType): Promise<void>;
-  }
-}
-
-const pressureRetrySeconds = 5;
-const jobRetrySeconds = 10;
+const retrySeconds = 5;
 
 /** Asked by those who decide whether to restart the process, and by those who want to know why it is slow. */
 const alwaysServed = new Set(['/health/live', '/metrics']);
@@ -50,18 +36,11 @@ export default fp<BackPressureOptions>(
         if (type === underPressure.TYPE_EVENT_LOOP_DELAY && value === Infinity) return;
         log.warn({ pressure: type, value }, 'Request refused under pressure');
         const detail = 'the service is too busy to answer in time; try again';
-        throw problem('too_busy', detail, {}, { 'retry-after': String(pressureRetrySeconds) });
+        throw problem('too_busy', detail, {}, { 'retry-after': String(retrySeconds) });
       },
     });
-
-    app.decorate('assertRoomForJob', async (type) => {
-      const { maxUnfinished } = app.config.jobs;
-      if (await hasFewerUnfinished(app.db, type, maxUnfinished)) return;
-      const detail = `${maxUnfinished} ${type} jobs are running or waiting; try again when one has ended`;
-      throw problem('too_many_jobs', detail, {}, { 'retry-after': String(jobRetrySeconds) });
-    });
   },
-  { name: 'back-pressure', dependencies: ['problem-details', 'database'] },
+  { name: 'back-pressure', dependencies: ['problem-details'] },
 );
 
 function availableMemoryBytes(): number {

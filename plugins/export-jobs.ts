@@ -41,7 +41,7 @@ const JobBody = Type.Object({
 export default fp(
   async (instance) => {
     const app = instance.withTypeProvider<TypeBoxTypeProvider>();
-    const { config, db, queue, streams } = app;
+    const { config, db, queue, quotas, streams } = app;
     const files = app.storage.exports;
 
     // Jobs leave a connection to those who wait for a response, however many of them may run at once.
@@ -57,6 +57,7 @@ export default fp(
             runner: queue.runner,
             source: streams,
             files,
+            meter: quotas.meterExport,
             ttlMs: ttl.exportMs,
             retryForMs: database.retryForMs,
             observer: app.telemetry.jobs,
@@ -65,6 +66,8 @@ export default fp(
           jobId,
           signal,
         );
+        // Its owner's next one may run now.
+        await db.transaction().execute(queue.enqueueReady);
       } finally {
         release();
       }
@@ -80,19 +83,17 @@ export default fp(
           const fingerprint = fingerprintOf(asked);
           if (claim.earlier) {
             assertSameRequest(claim, fingerprint);
-            const earlier = await findJob(db, 'export', claim.earlier.jobId);
+            const earlier = await findJob(db, 'export', claim.earlier.jobId, request.jobsOf);
             if (!earlier) throw problem('job_not_found', 'the job of this Idempotency-Key is gone');
             reply.header('idempotency-replayed', 'true').header('location', `/v1/exports/${earlier.id}`);
             return viewExport(earlier);
           }
-          await app.assertRoomForJob('export');
+          await quotas.assertRoom('export', request.owner);
           const services = { db, enqueueReady: queue.enqueueReady };
-          const job = await acceptExport(
-            services,
-            asked,
-            request.owner,
-            async (tx, { id }) => await claim.complete(tx, fingerprint, id),
-          );
+          const job = await acceptExport(services, asked, request.owner, async (tx, job) => {
+            await quotas.assertWithin(tx, job);
+            await claim.complete(tx, fingerprint, job.id);
+          });
           request.log.info({ job_id: job.id, resource: job.resource, format: job.format }, 'Export accepted');
           reply.code(202).header('location', `/v1/exports/${job.id}`);
           return { job_id: job.id, status: job.status, resource: job.resource, format: job.format };
@@ -105,14 +106,14 @@ export default fp(
     app.get(
       '/v1/exports/:job_id',
       { config: { scope: 'read' }, schema: { params: JobParams, response: { 200: ExportSchema } } },
-      async ({ params }) => viewExport(await requireJob(db, 'export', params.job_id)),
+      async ({ params, jobsOf }) => viewExport(await requireJob(db, 'export', params.job_id, jobsOf)),
     );
 
     app.get(
       '/v1/exports/:job_id/download',
       { config: { scope: 'read' }, schema: { params: JobParams } },
       async (request, reply) => {
-        const job = await requireJob(db, 'export', request.params.job_id);
+        const job = await requireJob(db, 'export', request.params.job_id, request.jobsOf);
         return await sendFile(files, job, request, reply);
       },
     );
@@ -120,9 +121,13 @@ export default fp(
     app.post(
       '/v1/exports/:job_id/cancel',
       { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ExportSchema } } },
-      async ({ params }, reply) => {
-        const { id } = await requireJob(db, 'export', params.job_id);
-        const cancelled = await cancelJob(db, 'export', id);
+      async ({ params, jobsOf }, reply) => {
+        const { id } = await requireJob(db, 'export', params.job_id, jobsOf);
+        const cancelled = await db.transaction().execute(async (tx) => {
+          const ended = await cancelJob(tx, 'export', id);
+          if (ended) await queue.enqueueReady(tx);
+          return ended;
+        });
         if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
         queue.abort(id);
         app.telemetry.jobs.jobEnded(cancelled);
@@ -133,16 +138,7 @@ export default fp(
   },
   {
     name: 'export-jobs',
-    dependencies: [
-      'auth',
-      'back-pressure',
-      'database',
-      'idempotency',
-      'job-queue',
-      'storage',
-      'stream-pool',
-      'telemetry',
-    ],
+    dependencies: ['auth', 'database', 'idempotency', 'job-queue', 'quotas', 'storage', 'stream-pool', 'telemetry'],
   },
 );
 

@@ -15,7 +15,7 @@ export default fp(
     app.get('/v1/exports', { config: { scope: 'read' } }, async (request, reply) => {
       const query = request.query as Readonly<Record<string, unknown>>;
       if (asksForJobs(query)) {
-        const { limit, ...page } = await listExports(app.db, query);
+        const { limit, ...page } = await listExports(app.db, query, request.jobsOf);
         if (page.next !== undefined)
           reply.header('link', nextLink('/v1/exports', { ...query, limit, after: page.next }));
         return page;

@@ -101,13 +101,13 @@ export function assertSameRequest({ earlier }: Claim, fingerprint: string): void
 }
 
 /** @throws Problem invalid_idempotency_key. */
-function keyOf({ headers, owner, method, routeOptions }: FastifyRequest): KeyName | null {
+function keyOf({ headers, apiKey, method, routeOptions }: FastifyRequest): KeyName | null {
   const key = headers['idempotency-key'];
   if (key === undefined) return null;
   if (typeof key !== 'string' || key.length > maxKeyLength || !/^[\x20-\x7e]+$/.test(key)) {
     throw problem('invalid_idempotency_key', `Idempotency-Key must be 1 to ${maxKeyLength} printable ASCII characters`);
   }
-  return { owner: owner ?? '', route: `${method} ${routeOptions.url}`, key };
+  return { owner: apiKey?.name ?? '', route: `${method} ${routeOptions.url}`, key };
 }
 
 function inUse(): Error {

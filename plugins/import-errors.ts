@@ -31,8 +31,8 @@ export default fp(
         config: { scope: 'read' },
         schema: { params: Type.Object({ job_id: Type.String() }), querystring: ErrorsQuery },
       },
-      async ({ params, query: { format, limit, after } }, reply) => {
-        const job = await requireJob(db, 'import', params.job_id);
+      async ({ params, jobsOf, query: { format, limit, after } }, reply) => {
+        const job = await requireJob(db, 'import', params.job_id, jobsOf);
         const range = { throughRecord: await listableThrough(db, job), after: readCursor(after) };
         if (format === 'json' && limit !== undefined) {
           const errors = await listRowErrors(db, job.id, { ...range, limit });

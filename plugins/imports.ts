@@ -20,7 +20,7 @@ import {
   summariseImport,
   viewImport,
 } from '../src/import/import-view.ts';
-import { receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
+import { type ReceiveOptions, receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
 import { nextLink } from '../src/page-link.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -49,7 +49,7 @@ const ListQuery = Type.Object(
     status: Type.Optional(JobStatusSchema),
     resource: Type.Optional(Type.String()),
     limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
-    after: Type.Optional(Type.Integer({ minimum: 1, description: 'The `next` of the page before.' })),
+    after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })),
   },
   { additionalProperties: false },
 );
@@ -57,7 +57,7 @@ const ListQuery = Type.Object(
 export default fp(
   async (instance) => {
     const app = instance.withTypeProvider<TypeBoxTypeProvider>();
-    const { config, db, storage, queue } = app;
+    const { config, db, storage, queue, quotas } = app;
     const accept = { config, db, enqueueReady: queue.enqueueReady };
     await app.register(multipart);
 
@@ -75,26 +75,26 @@ export default fp(
         let upload: Upload | null = null;
         let job: Job | null = null;
         try {
-          if (!claim.earlier) await app.assertRoomForJob('import');
+          if (!claim.earlier) await quotas.assertRoom('import', request.owner);
           const query = readOptions(Object.entries(request.query as Record<string, unknown>));
           if (query.resource !== undefined) checkResource(query.resource);
-          upload = await receive(request, storage.uploads, config.import.maxUploadBytes, query);
+          upload = await receive(request, storage.uploads, config.import.maxUploadBytes, query, (content) =>
+            // A request that is sent again stores nothing.
+            claim.earlier ? content : quotas.meter(request.owner, content),
+          );
           const asked = checkImportRequest(mergeOptions(query, upload));
           const fingerprint = fingerprintOf(asked, upload.stored);
           if (claim.earlier) {
             assertSameRequest(claim, fingerprint);
-            const earlier = await findJob(db, 'import', claim.earlier.jobId);
+            const earlier = await findJob(db, 'import', claim.earlier.jobId, request.jobsOf);
             if (!earlier) throw problem('job_not_found', 'the job of this Idempotency-Key is gone');
             reply.header('idempotency-replayed', 'true').header('location', `/v1/imports/${earlier.id}`);
-            return await viewImport(db, earlier, queue.parents);
+            return await viewImport(db, earlier, queue.parents, request.jobsOf);
           }
-          job = await acceptImport(
-            accept,
-            asked,
-            upload.stored,
-            request.owner,
-            async (tx, { id }) => await claim.complete(tx, fingerprint, id),
-          );
+          job = await acceptImport(accept, asked, upload.stored, request.owner, async (tx, job) => {
+            await quotas.assertWithin(tx, job);
+            await claim.complete(tx, fingerprint, job.id);
+          });
           request.log.info({ job_id: job.id, resource: job.resource, bytes: upload.stored.bytes }, 'Import accepted');
           reply.code(202).header('location', `/v1/imports/${job.id}`);
           return {
@@ -113,9 +113,9 @@ export default fp(
     app.get(
       '/v1/imports',
       { config: { scope: 'read' }, schema: { querystring: ListQuery } },
-      async ({ query }, reply) => {
-        const jobs = await listJobs(db, { type: 'import', ...query, before: query.after });
-        const next = jobs.length === query.limit ? jobs.at(-1)?.seq : undefined;
+      async ({ query, jobsOf }, reply) => {
+        const jobs = await listJobs(db, { type: 'import', ...query, owner: jobsOf });
+        const next = jobs.length === query.limit ? jobs.at(-1)?.id : undefined;
         if (next !== undefined) reply.header('link', nextLink('/v1/imports', { ...query, after: next }));
         return { imports: jobs.map(summariseImport), ...(next === undefined ? {} : { next }) };
       },
@@ -124,14 +124,15 @@ export default fp(
     app.get(
       '/v1/imports/:job_id',
       { config: { scope: 'read' }, schema: { params: JobParams, response: { 200: ImportSchema } } },
-      async ({ params }) => await viewImport(db, await requireJob(db, 'import', params.job_id), queue.parents),
+      async ({ params, jobsOf }) =>
+        await viewImport(db, await requireJob(db, 'import', params.job_id, jobsOf), queue.parents, jobsOf),
     );
 
     app.post(
       '/v1/imports/:job_id/cancel',
       { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ImportSummarySchema } } },
-      async ({ params }, reply) => {
-        const { id } = await requireJob(db, 'import', params.job_id);
+      async ({ params, jobsOf }, reply) => {
+        const { id } = await requireJob(db, 'import', params.job_id, jobsOf);
         const cancelled = await db.transaction().execute(async (tx) => {
           const ended = await cancelJob(tx, 'import', id);
           if (ended) await queue.enqueueReady(tx);
@@ -145,7 +146,7 @@ export default fp(
       },
     );
   },
-  { name: 'imports', dependencies: ['import-jobs', 'idempotency', 'auth', 'back-pressure'] },
+  { name: 'imports', dependencies: ['import-jobs', 'idempotency', 'auth', 'quotas'] },
 );
 
 /** The body of a request that is not a form: JSON would name a file elsewhere, anything else cannot be a file. */
@@ -172,7 +173,13 @@ function readOptions(given: Iterable<[string, unknown]>): Options {
   return options;
 }
 
-async function receive(request: FastifyRequest, store: FileStore, maxBytes: number, query: Options): Promise<Upload> {
+async function receive(
+  request: FastifyRequest,
+  store: FileStore,
+  maxBytes: number,
+  query: Options,
+  meter: ReceiveOptions['meter'],
+): Promise<Upload> {
   // Our own limit is the one that speaks: the parser would cut the file short without an error.
   const limits = { fileSize: maxBytes + 1, files: 2, fields: 20, parts: 25, fieldSize: 1_000, headerPairs: 50 };
   const checkFields = (fields: ReadonlyMap<string, string>) => {
@@ -183,6 +190,7 @@ async function receive(request: FastifyRequest, store: FileStore, maxBytes: numb
     return await receiveUpload(request.parts({ limits }) as AsyncIterable<UploadPart>, {
       store,
       maxBytes,
+      meter,
       checkFields,
     });
   } catch (error) {

@@ -94,7 +94,7 @@ export default fp(
 
     async function enqueueReady(tx: Transaction<Database>): Promise<void> {
       await lockQueueing(tx);
-      for (const { id, type } of await findUnqueued(tx, parents)) {
+      for (const { id, type } of await findUnqueued(tx, parents, app.config.jobs.maxRunningPerOwner)) {
         await boss.send(type, { jobId: id }, { db: fromKysely(tx), singletonKey: id });
       }
     }

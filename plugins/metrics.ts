@@ -5,6 +5,7 @@ import { countRows, type RowCount } from '../db/count-rows.ts';
 import { preferredType } from '../src/http/preferred-type.ts';
 import { quiet } from '../src/logger.ts';
 import { toOpenMetrics } from '../src/metrics/open-metrics.ts';
+import { problem } from '../src/problems.ts';
 import { resources } from '../src/resources/index.ts';
 
 const types = ['application/json', 'text/plain', 'application/openmetrics-text'] as const;
@@ -27,9 +28,13 @@ export default fp(
       return counts;
     }
 
-    app.get('/metrics', { config: { scope: 'read' }, logLevel }, async ({ headers }, reply) => {
-      reply.header('cache-control', 'no-store').header('vary', 'accept');
-      switch (preferredType(headers.accept, types)) {
+    app.get('/metrics', { config: { scope: 'read' }, logLevel }, async ({ headers, jobsOf }, reply) => {
+      reply.header('vary', 'accept');
+      const type = preferredType(headers.accept, types);
+      if (type !== 'application/json' && jobsOf !== undefined) {
+        throw problem('forbidden', "these figures are of everybody's jobs; they need an API key without an owner");
+      }
+      switch (type) {
         case 'text/plain':
           return reply.type('text/plain; version=0.0.4; charset=utf-8').send(await app.telemetry.text());
         case 'application/openmetrics-text':

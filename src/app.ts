@@ -8,6 +8,7 @@ import exportJobs from '../plugins/export-jobs.ts';
 import exports from '../plugins/exports.ts';
 import health from '../plugins/health.ts';
 import idempotency from '../plugins/idempotency.ts';
+import identity from '../plugins/identity.ts';
 import importErrors from '../plugins/import-errors.ts';
 import importJobs from '../plugins/import-jobs.ts';
 import imports from '../plugins/imports.ts';
@@ -16,6 +17,9 @@ import metrics from '../plugins/metrics.ts';
 import monitor from '../plugins/monitor.ts';
 import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
+import quotas from '../plugins/quotas.ts';
+import rateLimit from '../plugins/rate-limit.ts';
+import securityHeaders from '../plugins/security-headers.ts';
 import seed from '../plugins/seed.ts';
 import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
@@ -47,8 +51,11 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
+  await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
+  await app.register(identity);
+  await app.register(rateLimit);
   await app.register(auth);
 
   // What jobs and routes stand on.
@@ -60,6 +67,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(monitor);
   await app.register(telemetry);
   await app.register(backPressure);
+  await app.register(quotas);
   await app.register(idempotency);
 
   // What the service is for.

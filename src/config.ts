@@ -29,7 +29,7 @@ export function loadConfig(env: Environment = process.env): Config {
 function assemble(values: Values<typeof variables>) {
   const dataDir = resolve(values.DATA_DIR);
   return {
-    http: { host: values.HOST, port: values.PORT },
+    http: { host: values.HOST, port: values.PORT, requestsPerMinute: values.RATE_LIMIT },
     database: {
       connection: databaseConnection(values),
       schema: values.DB_SCHEMA,
@@ -50,7 +50,13 @@ function assemble(values: Values<typeof variables>) {
       maxRowErrors: values.MAX_ROW_ERRORS,
       maxRecordBytes,
     },
-    jobs: { concurrency: values.JOB_CONCURRENCY, maxUnfinished: values.MAX_UNFINISHED_JOBS },
+    jobs: {
+      concurrency: values.JOB_CONCURRENCY,
+      maxUnfinished: values.MAX_UNFINISHED_JOBS,
+      maxUnfinishedPerOwner: values.MAX_UNFINISHED_JOBS_PER_OWNER ?? Math.ceil(values.MAX_UNFINISHED_JOBS / 2),
+      maxRunningPerOwner: values.MAX_RUNNING_JOBS_PER_OWNER ?? values.JOB_CONCURRENCY,
+      maxStoredBytesPerOwner: values.MAX_STORED_SIZE_PER_OWNER ?? 100 * values.MAX_UPLOAD_SIZE,
+    },
     access: { keys: values.API_KEYS ?? [], open: values.AUTH === 'none', corsOrigin: values.CORS_ORIGIN ?? null },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
     ttl: { exportMs: values.EXPORT_TTL, idempotencyMs: values.IDEMPOTENCY_TTL },

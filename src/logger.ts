@@ -14,12 +14,30 @@ export function quiet(level: Config['log']['level']): Config['log']['level'] {
   return ['trace', 'debug', 'info'].includes(level) ? 'warn' : level;
 }
 
+/** Parameters whose name says that a secret was put where it does not belong; an API key goes into a header. */
+const secretParameter = /key|token|secret|passw|auth/i;
+
+function withoutSecrets(url: string): string {
+  const [path, ...query] = url.split('?');
+  if (query.length === 0) return url;
+  const parameters = query.join('?').split('&');
+  const shown = parameters.map((parameter) => {
+    const [name = ''] = parameter.split('=', 1);
+    return secretParameter.test(name) ? `${name}=[not shown]` : parameter;
+  });
+  return `${path}?${shown.join('&')}`;
+}
+
+function censor(value: unknown, path: string[]): unknown {
+  return path.at(-1) === 'url' && typeof value === 'string' ? withoutSecrets(value) : '[not shown]';
+}
+
 /** The `logger` option of Fastify, which adds its serializers for requests, responses and errors. */
 export function loggerOptions({ log }: Pick<Config, 'log'>): LoggerOptions & { stream?: PrettyStream } {
   const options: LoggerOptions = {
     level: log.level,
     timestamp: stdTimeFunctions.isoTime,
-    redact: { paths: secrets, censor: '[not shown]' },
+    redact: { paths: [...secrets, 'req.url'], censor },
   };
   if (log.format === 'json') return options;
   // A stream rather than a transport: its thread would lose the last lines when the process ends.

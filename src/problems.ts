@@ -34,6 +34,8 @@ export const problems = {
   range_not_satisfiable: [416, 'Range not satisfiable'],
   idempotency_key_reused: [422, 'Idempotency-Key reused'],
   too_many_jobs: [429, 'Too many jobs'],
+  too_many_requests: [429, 'Too many requests'],
+  storage_quota: [429, 'Storage quota used up'],
   headers_too_large: [431, 'Headers too large'],
   internal_error: [500, 'Internal error'],
   too_busy: [503, 'Service too busy'],

@@ -51,7 +51,7 @@ export const variables = {
     default: null,
     secret: true,
     description:
-      'keys as name:scopes:secret, separated by commas; scopes are read, write or read+write; secrets have 16 characters or more',
+      'keys as name:scopes:secret, or name@owner:scopes:secret for one that sees only the jobs of its owner, separated by commas; scopes are read, write or read+write; secrets have 16 characters or more',
     parse: parseApiKeys,
   },
   AUTH: {
@@ -66,6 +66,12 @@ export const variables = {
     defaultText: '* with API keys, pages of localhost without',
     description: 'origins, separated by commas, whose pages may call the API; * for all',
     parse: parseOrigins,
+  },
+  RATE_LIMIT: {
+    group: 'Access',
+    default: '60000',
+    description: 'requests a minute of an API key, without keys of a client address; 0: any number',
+    parse: integer(0, 1e9),
   },
 
   DATABASE_URL: {
@@ -232,6 +238,27 @@ export const variables = {
     default: '100',
     description: 'running and waiting jobs of each kind; more are answered with 429',
     parse: integer(1, 1_000_000),
+  },
+  MAX_UNFINISHED_JOBS_PER_OWNER: {
+    group: 'Jobs',
+    default: null,
+    defaultText: 'half of MAX_UNFINISHED_JOBS',
+    description: 'the same, of the API keys of one owner',
+    parse: integer(1, 1_000_000),
+  },
+  MAX_RUNNING_JOBS_PER_OWNER: {
+    group: 'Jobs',
+    default: null,
+    defaultText: 'as JOB_CONCURRENCY',
+    description: 'jobs of each kind and owner that run at once, all processes together',
+    parse: integer(1, 1_000_000),
+  },
+  MAX_STORED_SIZE_PER_OWNER: {
+    group: 'Jobs',
+    default: null,
+    defaultText: '100 × MAX_UPLOAD_SIZE',
+    description: 'size of the uploads and exported files of one owner together; more are answered with 429',
+    parse: bytes(1),
   },
   IDEMPOTENCY_TTL: {
     group: 'Jobs',

@@ -45,9 +45,10 @@ export async function ended<Status extends { status: string } = ImportStatus>(
   app: FastifyInstance,
   jobId: string,
   type: 'imports' | 'exports' = 'imports',
+  headers: Record<string, string> = {},
 ): Promise<Status> {
   for (;;) {
-    const job = (await app.inject(`/v1/${type}/${jobId}`)).json() as Status;
+    const job = (await app.inject({ url: `/v1/${type}/${jobId}`, headers })).json() as Status;
     if (!['pending', 'processing'].includes(job.status)) return job;
     await pause(10);
   }

@@ -24,7 +24,7 @@ function complaints(env: Env): string[] {
 
 t.test('with nothing set, everything is the documented default', async (t) => {
   const config = loadConfig({});
-  t.same(config.http, { host: '127.0.0.1', port: 8080 });
+  t.match(config.http, { host: '127.0.0.1', port: 8080 });
   t.same(
     { ...config.database },
     { connection: null, schema: 'public', maxConnections: 25, maxIdleConnections: 5, retryForMs: 86_400_000 },
@@ -35,6 +35,14 @@ t.test('with nothing set, everything is the documented default', async (t) => {
   t.match(config.import, { chunkRecords: 15_000, maxUploadBytes: 524_288_000, maxUnpackedBytes: 5_242_880_000 });
   t.equal(config.import.maxRowErrors, 5_000_000);
   t.same(config.access, { keys: [], open: false, corsOrigin: null });
+  t.equal(config.http.requestsPerMinute, 60_000);
+  t.same(config.jobs, {
+    concurrency: 2,
+    maxUnfinished: 100,
+    maxUnfinishedPerOwner: 50,
+    maxRunningPerOwner: 2,
+    maxStoredBytesPerOwner: 52_428_800_000,
+  });
   t.same(config.log, { level: 'info', format: 'json' });
   t.same(config.ttl, { exportMs: 86_400_000, idempotencyMs: 86_400_000 });
   t.equal(config.seed, 'auto');
@@ -51,13 +59,15 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     MAX_EVENT_LOOP_DELAY: ['250ms', (c) => c.maxEventLoopDelayMs, 250],
     SHUTDOWN_TIMEOUT: ['1500ms', (c) => c.shutdownTimeoutMs, 1500],
     API_KEYS: [
-      'office:read+write:0123456789abcdef, watch:read:fedcba9876543210',
-      (c) => c.access.keys.map(({ name, scopes }) => [name, ...scopes]),
+      'office:read+write:0123456789abcdef, watch:read:fedcba9876543210 ann@acme:write:a@b:c@d:e0123456',
+      (c) => c.access.keys.map(({ name, owner, scopes }) => [name, owner, ...scopes]),
       [
-        ['office', 'read', 'write'],
-        ['watch', 'read'],
+        ['office', null, 'read', 'write'],
+        ['watch', null, 'read'],
+        ['ann', 'acme', 'write'],
       ],
     ],
+    RATE_LIMIT: ['120', (c) => c.http.requestsPerMinute, 120],
     AUTH: ['none', (c) => c.access.open, true],
     CORS_ORIGIN: [
       'https://a.example,http://b.example:81',
@@ -94,6 +104,9 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     IMPORT_CONNECTIONS: ['1', (c) => c.import.connections, 1],
     JOB_CONCURRENCY: ['4', (c) => c.jobs.concurrency, 4],
     MAX_UNFINISHED_JOBS: ['7', (c) => c.jobs.maxUnfinished, 7],
+    MAX_UNFINISHED_JOBS_PER_OWNER: ['3', (c) => c.jobs.maxUnfinishedPerOwner, 3],
+    MAX_RUNNING_JOBS_PER_OWNER: ['1', (c) => c.jobs.maxRunningPerOwner, 1],
+    MAX_STORED_SIZE_PER_OWNER: ['5GB', (c) => c.jobs.maxStoredBytesPerOwner, 5e9],
     IDEMPOTENCY_TTL: ['1h', (c) => c.ttl.idempotencyMs, 3_600_000],
   };
 
@@ -173,6 +186,14 @@ const refused: [name: keyof typeof variables, value: string, said: string][] = [
   ['IMPORT_CONNECTIONS', '65', 'IMPORT_CONNECTIONS="65" takes a whole number from 1 to 64'],
   ['JOB_CONCURRENCY', '0', 'JOB_CONCURRENCY="0" takes a whole number from 1 to 100'],
   ['MAX_UNFINISHED_JOBS', '0', 'MAX_UNFINISHED_JOBS="0" takes a whole number from 1 to 1000000'],
+  ['RATE_LIMIT', 'off', 'RATE_LIMIT="off" takes a whole number from 0 to 1000000000'],
+  ['MAX_UNFINISHED_JOBS_PER_OWNER', '0', 'MAX_UNFINISHED_JOBS_PER_OWNER="0" takes a whole number from 1 to 1000000'],
+  ['MAX_RUNNING_JOBS_PER_OWNER', '0', 'MAX_RUNNING_JOBS_PER_OWNER="0" takes a whole number from 1 to 1000000'],
+  [
+    'MAX_STORED_SIZE_PER_OWNER',
+    'much',
+    'MAX_STORED_SIZE_PER_OWNER="much" takes bytes, 1 or more, such as 524288000, 500MB or 2GiB',
+  ],
 ];
 
 t.test('a wrong value is one line: the variable, what it holds, what it takes', async (t) => {
@@ -192,7 +213,7 @@ t.test('all wrong values are shown at once, a line each', async (t) => {
 
 t.test('a wrong secret is named, never shown', async (t) => {
   const form =
-    'takes keys of the form name:read:secret, name:write:secret or name:read+write:secret, separated by commas';
+    'takes keys of the form name:read:secret, name:write:secret or name:read+write:secret, separated by commas, with name@owner for one that sees only the jobs of its owner';
   const good = 'office:read:0123456789abcdef';
   const wrongKeys: [string, string][] = [
     ['hunter2hunter2hunter2', 'key 1 has another form'],
@@ -201,6 +222,9 @@ t.test('a wrong secret is named, never shown', async (t) => {
     [`${good},office:write:hunter2hunter2hunter2`, 'key 2 has the name of an earlier one'],
     [`${good},other:write:0123456789abcdef`, 'key 2 has the secret of an earlier one'],
     [',', 'key 1 is missing'],
+    ['ann@:read:hunter2hunter2hunter2', 'key 1 has another form'],
+    [`${good},ann@office:read:hunter2hunter2hunter2`, 'key 2 has an owner that is the name of a key without one'],
+    [`ann@office:read:hunter2hunter2hunter2,${good}`, 'key 1 has an owner that is the name of a key without one'],
   ];
   for (const [value, why] of wrongKeys) {
     t.same(complaints({ API_KEYS: value }), [

@@ -12,6 +12,8 @@ export interface ServiceProcess {
   child: ChildProcess;
   /** Its log, line by line as it is written. */
   log: Record<string, unknown>[];
+  /** What it wrote to stderr, line by line. */
+  errors: string[];
   /** @returns its exit code; null when a signal ended it. */
   stop(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -50,6 +52,7 @@ export async function startService(
     url: await address.promise,
     child,
     log,
+    errors,
     async stop(signal) {
       child.kill(signal);
       const [code] = await closed;

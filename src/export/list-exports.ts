@@ -5,6 +5,7 @@ import type { Static } from 'typebox';
 import { listJobs } from '../../db/jobs.ts';
 import type { Database, JobStatus } from '../../db/tables.ts';
 import { problem } from '../problems.ts';
+import { isUuid } from '../require-job.ts';
 import { resources } from '../resources/index.ts';
 import { type ExportSchema, viewExport } from './export-view.ts';
 
@@ -31,20 +32,30 @@ export function asksForJobs(query: Query): boolean {
 export interface ExportPage {
   exports: Static<typeof ExportSchema>[];
   /** The `after` of the page that follows. */
-  next?: number;
+  next?: string;
 }
 
-/** Newest first. @throws Problem invalid_parameter, unknown_resource. */
-export async function listExports(db: Kysely<Database>, query: Query): Promise<ExportPage & { limit: number }> {
-  const { status, resource } = query;
+/**
+ * Newest first.
+ * @param owner whose jobs alone there are, for the caller; undefined: everybody's.
+ * @throws Problem invalid_parameter, unknown_resource.
+ */
+export async function listExports(
+  db: Kysely<Database>,
+  query: Query,
+  owner: string | undefined,
+): Promise<ExportPage & { limit: number }> {
+  const { status, resource, after } = query;
   if (status !== undefined && !isStatus(status)) throw invalid('status', `one of: ${statuses.join(', ')}`);
   if (resource !== undefined && !(typeof resource === 'string' && resources.has(resource))) {
     throw problem('unknown_resource', `unknown resource, must be one of: ${[...resources.keys()].join(', ')}`);
   }
-  const limit = wholeNumber('limit', query.limit, maxLimit) ?? defaultLimit;
-  const before = wholeNumber('after', query.after);
-  const jobs = await listJobs(db, { type: 'export', status, resource, limit, before });
-  const next = jobs.length === limit ? jobs.at(-1)?.seq : undefined;
+  if (after !== undefined && !(typeof after === 'string' && isUuid(after))) {
+    throw invalid('after', 'the `next` of an earlier page');
+  }
+  const limit = readLimit(query.limit);
+  const jobs = await listJobs(db, { type: 'export', status, resource, owner, limit, after });
+  const next = jobs.length === limit ? jobs.at(-1)?.id : undefined;
   return { exports: jobs.map((job) => viewExport(job)), ...(next === undefined ? {} : { next }), limit };
 }
 
@@ -52,11 +63,11 @@ function isStatus(value: unknown): value is JobStatus {
   return (statuses as readonly unknown[]).includes(value);
 }
 
-function wholeNumber(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number | undefined {
-  if (value === undefined) return undefined;
+function readLimit(value: unknown): number {
+  if (value === undefined) return defaultLimit;
   const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : 0;
-  if (number >= 1 && number <= max) return number;
-  throw invalid(name, name === 'limit' ? `a whole number from 1 to ${max}` : 'the `next` of an earlier page');
+  if (number >= 1 && number <= maxLimit) return number;
+  throw invalid('limit', `a whole number from 1 to ${maxLimit}`);
 }
 
 function invalid(name: string, accepted: string): Error {

@@ -26,6 +26,8 @@ export interface ExportServices {
   runner: string;
   source: RowSource;
   files: FileStore;
+  /** Passes on the bytes of the job's file, or throws a JobFault when there are too many of them. */
+  meter(job: Job, content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   /** How long a finished file is kept. */
   ttlMs: number;
   /** How long to try again while the database is away. */
@@ -68,7 +70,7 @@ export async function runExport(services: ExportServices, jobId: string, signal:
 }
 
 async function writeFile(
-  { source, files }: ExportServices,
+  { source, files, meter }: ExportServices,
   job: Job,
   written: Written,
   signal: AbortSignal,
@@ -78,7 +80,7 @@ async function writeFile(
   // The error of either stream arrives on the one that is read.
   const bytes =
     readOptions(job).compression === 'gzip' ? pipeline(rows, createGzip({ level: gzipLevel }), () => {}) : rows;
-  const file = await files.write(measure(bytes, written), { signal });
+  const file = await files.write(meter(job, measure(bytes, written)), { signal });
   return { file, records: countRecords() };
 }
 

@@ -6,16 +6,21 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Problem, problem } from '../problems.ts';
 import { problemBody, problemMediaType } from './problem-response.ts';
+import { securityHeaders } from './security-headers.ts';
 
 interface ClientError extends Error {
   code?: string;
+  /** The parser's own words. */
+  reason?: string;
 }
 
 /** Fastify's `clientErrorHandler`. */
 export function answerClientError(this: FastifyInstance, error: ClientError, socket: Socket): void {
   const id = randomUUID();
-  this.log.debug({ err: error, request_id: id }, 'Request that is not HTTP');
-  if (socket.writable && error.code !== 'ECONNRESET' && !hasBegunResponse(socket)) {
+  // Not the error itself: it holds what was received, API key and all.
+  const { code, reason } = error;
+  this.log.debug({ code, reason, request_id: id }, 'Request that is not HTTP');
+  if (socket.writable && code !== 'ECONNRESET' && !hasBegunResponse(socket)) {
     socket.write(response(explain(error), id));
   }
   socket.destroy(error);
@@ -41,7 +46,7 @@ function response(answer: Problem, id: string): string {
     `Content-Type: ${problemMediaType}; charset=utf-8`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${id}`,
-    'Cache-Control: no-store',
+    ...Object.entries(securityHeaders).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
   ];
   return `${head.join('\r\n')}\r\n\r\n${body}`;

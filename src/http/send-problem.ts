@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Problem } from '../problems.ts';
 import { problemBody, problemMediaType } from './problem-response.ts';
+import { securityHeaders } from './security-headers.ts';
 import { toProblem } from './to-problem.ts';
 
 /** Headers that a handler may have set for the file it then could not send. */
@@ -14,7 +15,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   for (const name of headersOfContent) if (answer.status !== 416) reply.removeHeader(name);
   return reply
     .code(answer.status)
-    .headers({ 'x-request-id': request.id, 'cache-control': 'no-store', ...answer.headers })
+    .headers({ ...securityHeaders, 'x-request-id': request.id, ...answer.headers })
     .type(problemMediaType)
     .send(problemBody(answer, request.id));
 }

@@ -111,12 +111,14 @@ export function summariseImport(job: Job): Static<typeof ImportSummarySchema> {
   };
 }
 
+/** @param of whose jobs alone there are, for the caller; undefined: everybody's. */
 export async function viewImport(
   db: Kysely<Database>,
   job: Job,
   parents: Parents,
+  of: string | undefined,
 ): Promise<Static<typeof ImportSchema>> {
-  const awaited = job.status === 'pending' ? await findAwaited(db, job, parents) : [];
+  const awaited = job.status === 'pending' ? await findAwaited(db, job, parents, of) : [];
   const endedEarly = job.status === 'failed' || job.status === 'cancelled';
   const errors = await listRowErrors(db, job.id, {
     throughRecord: await listableThrough(db, job),

@@ -17,17 +17,19 @@ export interface Upload {
 export interface ReceiveOptions {
   store: FileStore;
   maxBytes: number;
+  /** Passes on the content of the file, or throws when there is too much of it. */
+  meter(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   /** Looks at the fields that came before the file, so that a wrong request is refused before its file is received. */
   checkFields(fields: ReadonlyMap<string, string>): void;
 }
 
 /**
  * @param parts with a file size limit above `maxBytes`: past its own limit the parser cuts a file short without an error.
- * @throws Problem file_required, file_too_large; what checkFields throws; the parser's errors.
+ * @throws Problem file_required, file_too_large; what checkFields and meter throw; the parser's errors.
  */
 export async function receiveUpload(
   parts: AsyncIterable<UploadPart>,
-  { store, maxBytes, checkFields }: ReceiveOptions,
+  { store, maxBytes, meter, checkFields }: ReceiveOptions,
 ): Promise<Upload> {
   const fields = new Map<string, string>();
   let received: { stored: StoredFile; fileName: string } | null = null;
@@ -44,7 +46,7 @@ export async function receiveUpload(
         );
       }
       checkFields(fields);
-      received = { stored: await store.write(part.file, { maxBytes }), fileName: part.filename };
+      received = { stored: await store.write(meter(part.file), { maxBytes }), fileName: part.filename };
     }
     if (!received)
       throw problem('file_required', "the form has no file: send one in the field 'file', with a file name");

@@ -36,7 +36,7 @@ async function refusal(
   return 'it starts';
 }
 
-const all = ['0001-bulk', '0002-users', '0003-articles', '0004-comments'];
+const all = ['0001-bulk', '0002-users', '0003-articles', '0004-comments', '0005-owners'];
 const ownTables = ['bulk.chunks', 'bulk.idempotency_keys', 'bulk.jobs', 'bulk.row_errors'];
 const resourceTables = ['public.articles', 'public.comments', 'public.users'];
 

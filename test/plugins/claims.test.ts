@@ -11,6 +11,7 @@ import { createJob } from '../../db/jobs.ts';
 import type { Database } from '../../db/tables.ts';
 import backPressure, { type BackPressureOptions } from '../../plugins/back-pressure.ts';
 import idempotency, { assertSameRequest } from '../../plugins/idempotency.ts';
+import quotas from '../../plugins/quotas.ts';
 import { problem } from '../../src/problems.ts';
 import { createDatabase } from '../databases.ts';
 import { type HttpService, httpService } from './http-service.ts';
@@ -59,6 +60,7 @@ async function service(test: Test, { env = {}, leaseMs, pressure = {} }: Options
       ),
     );
     await app.register(backPressure, pressure);
+    await app.register(quotas);
     await app.register(idempotency, { leaseMs });
     for (const type of ['import', 'export'] as const) addJobRoute(app, type, works);
     for (const url of ['/health/live', '/read']) app.get(url, { config: { scope: 'public' } }, async () => 'here');
@@ -93,7 +95,7 @@ function addJobRoute(app: FastifyInstance, type: 'import' | 'export', works: Rea
           assertSameRequest(claim, fingerprint);
           return { job_id: claim.earlier.jobId };
         }
-        await app.assertRoomForJob(type);
+        await app.quotas.assertRoom(type, null);
         await works.get(work)?.();
         const id = await app.db.transaction().execute(async (tx) => {
           const job = { id: randomUUID(), type, resource: 'users', format: 'csv', options: {}, owner: request.owner };

@@ -4,7 +4,10 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import auth from '../../plugins/auth.ts';
 import cors from '../../plugins/cors.ts';
+import identity from '../../plugins/identity.ts';
 import problemDetails from '../../plugins/problem-details.ts';
+import rateLimit from '../../plugins/rate-limit.ts';
+import securityHeaders from '../../plugins/security-headers.ts';
 import { loadConfig } from '../../src/config.ts';
 import { serverOptions } from '../../src/http/server-options.ts';
 
@@ -30,8 +33,11 @@ export async function httpService(
   const app = Fastify({ ...serverOptions, logger: { level: 'debug', stream } });
   test.after(async () => await app.close());
   app.decorate('config', loadConfig(env));
+  await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
+  await app.register(identity);
+  await app.register(rateLimit);
   await app.register(auth);
   await extend(app);
   await app.ready();

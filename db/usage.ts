@@ -1,0 +1,33 @@
+// What limits are measured against: unfinished jobs and stored bytes, of everybody or of one owner.
+import { type Kysely, sql } from 'kysely';
+import type { JobType } from './jobs.ts';
+import type { Database } from './tables.ts';
+
+type Db = Kysely<Database>;
+
+/**
+ * Whether there are fewer unfinished jobs of a type than `limit`; looks at no more than that many.
+ * @param owner undefined: everybody's.
+ */
+export async function hasFewerUnfinished(db: Db, type: JobType, limit: number, owner?: string): Promise<boolean> {
+  const owned = owner === undefined ? sql`` : sql`AND owner = ${owner}`;
+  const { rows } = await sql<{ jobs: number }>`
+    SELECT count(*) AS jobs FROM (
+      SELECT FROM bulk.jobs WHERE type = ${type} AND status IN ('pending', 'processing') ${owned} LIMIT ${limit}
+    ) AS unfinished`.execute(db);
+  return rows[0]!.jobs < limit;
+}
+
+/**
+ * Bytes of the uploads and exported files that are kept for an owner, and of the exports that are being written.
+ * @param except id of an export that is not counted.
+ */
+export async function storedBytes(db: Db, owner: string, except: string | null = null): Promise<number> {
+  const { rows } = await sql<{ bytes: number }>`
+    SELECT (coalesce(kept.bytes, 0) + coalesce(growing.bytes, 0))::int8 AS bytes
+    FROM (SELECT sum(bytes_total) AS bytes FROM bulk.jobs WHERE owner = ${owner} AND file IS NOT NULL) AS kept,
+      (SELECT sum(bytes_processed) AS bytes FROM bulk.jobs
+        WHERE owner = ${owner} AND type = 'export' AND status = 'processing' AND id IS DISTINCT FROM ${except}::uuid
+      ) AS growing`.execute(db);
+  return rows[0]!.bytes;
+}
