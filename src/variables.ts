@@ -207,7 +207,7 @@ export const variables = {
   },
   IMPORT_BATCH_BYTES: {
     group: 'Imports',
-    default: '2MiB',
+    default: '4MiB',
     description: 'bytes per transaction, whichever is reached first',
     parse: bytes(1024, 256 * 2 ** 20),
   },

@@ -308,6 +308,25 @@ for (const [build, driver] of Object.entries(builds)) {
       t.same(await within(echo()), [{ value: { a: [true] } }]);
     });
 
+    t.test('bytes for a parameter that is no bytea are its binary format', async (t) => {
+      const sql = open(t);
+      // array_recv: dimensions, null flag, element type, length, lower bound; then each element behind its length.
+      const head = Buffer.alloc(20);
+      for (const [n, word] of [1, 0, 20, 2, 1].entries()) head.writeInt32BE(word, n * 4);
+      const element = (value: bigint) => {
+        const bytes = Buffer.alloc(12);
+        bytes.writeInt32BE(8, 0);
+        bytes.writeBigInt64BE(value, 4);
+        return bytes;
+      };
+      const array = Buffer.concat([head, element(7n), element(-(2n ** 40n))]);
+      const [row] = await within(
+        sql`SELECT ${sql.typed(array as never, 1016)}::int8[]::text AS array, ${'text'}::text AS text, ${null}::text AS nothing,
+          ${Buffer.from('\0bytes')} AS bytea`,
+      );
+      t.same(row, { array: '{7,-1099511627776}', text: 'text', nothing: null, bytea: Buffer.from('\0bytes') });
+    });
+
     t.test('a transaction that begins where the pipeline is full has its connection to itself', async (t) => {
       const sql = open(t, { max_pipeline: 1 });
       await sql`SELECT 1`;
