@@ -1,6 +1,8 @@
 // What a parse thread does: one visit of each record of a chunk – decode, validate, encode – and the chunk's buffers,
 // transferred, back to the main thread. A record that breaks a rule becomes row errors and leaves nothing else behind;
 // records know nothing of each other, so the outcome does not depend on where the file was cut into chunks.
+import { constants, setPriority } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { resourceNamed } from '../src/resources/index.ts';
 import type { Resource } from '../src/resources/resource.ts';
@@ -14,6 +16,10 @@ import type { RecordDecoder, Unreadable } from './record-decoder.ts';
 import { encodeRowErrors, type RowError } from './row-error.ts';
 import { orderRows, sortRows } from './sort-rows.ts';
 import { createRecordCheck, type Values } from './validate.ts';
+
+// Whoever waits for an answer comes first: the threads take what the main thread leaves. Linux alone has a nice value for
+// each thread (setpriority(2), "C library/kernel differences"); elsewhere it would be the whole process's.
+if (!isMainThread && process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 /** The entry of the thread: parses a chunk and hands its buffers over without copying them. */
 export default function run(request: ParseRequest): unknown {

@@ -120,14 +120,17 @@ export async function viewImport(
 ): Promise<Static<typeof ImportSchema>> {
   const awaited = job.status === 'pending' ? await findAwaited(db, job, parents, of) : [];
   const endedEarly = job.status === 'failed' || job.status === 'cancelled';
-  const errors = await listRowErrors(db, job.id, {
-    throughRecord: await listableThrough(db, job),
-    limit: listedErrors,
-  });
+  // Most jobs have none, and are asked after all the time.
+  const errors = job.error_count === 0 ? [] : await listFirstErrors(db, job);
   return {
     ...summariseImport(job),
     ...(awaited.length > 0 ? { waiting_for: awaited } : {}),
     ...(endedEarly ? { unprocessed: await findUnprocessedLines(db, job) } : {}),
-    errors: errors.map(viewRowError),
+    errors,
   };
+}
+
+async function listFirstErrors(db: Kysely<Database>, job: Job): Promise<RowErrorView[]> {
+  const throughRecord = await listableThrough(db, job);
+  return (await listRowErrors(db, job.id, { throughRecord, limit: listedErrors })).map(viewRowError);
 }
