@@ -1,6 +1,7 @@
 // What must hold when everything has come to rest: each record is one row or one rejected record, the counters say so,
 // and nothing is left over. Every check returns what is wrong, in words.
 import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { Sql } from '../../db/client.ts';
 import type { ImportStatus } from '../client.ts';
 import type { Client } from './client.ts';
@@ -159,13 +160,19 @@ export async function findLeftovers(sql: Sql): Promise<string[]> {
   return found.map(({ what }) => what);
 }
 
+/** All files in the folders. */
+export async function findFiles(folders: readonly string[]): Promise<string[]> {
+  const files = await Promise.all(
+    folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))),
+  );
+  return files.flat();
+}
+
 /** Files in storage that no job names. */
 export async function findOrphans(sql: Sql, folders: readonly string[]): Promise<string[]> {
+  const files = await findFiles(folders);
   const named = new Set(
     (await sql<{ file: string }[]>`SELECT file FROM bulk.jobs WHERE file IS NOT NULL`).map(({ file }) => file),
   );
-  const files = await Promise.all(
-    folders.map(async (folder) => (await readdir(folder)).map((name) => ({ folder, name }))),
-  );
-  return files.flat().flatMap(({ folder, name }) => (named.has(name) ? [] : [`${folder}/${name}`]));
+  return files.filter((file) => !named.has(basename(file)));
 }

@@ -97,7 +97,7 @@ const freezeAndOvertake: Fault = async (victims) => {
   }
 };
 
-/** In proportion to how often they are to come. */
+/** The weight is in proportion to how often a fault is to come. */
 export const faults: Record<string, { weight: number; run: Fault }> = {
   'kill -9 of a process': { weight: 5, run: end('SIGKILL') },
   'stop of a process': { weight: 1, run: end('SIGTERM') },
@@ -109,7 +109,11 @@ export const faults: Record<string, { weight: number; run: Fault }> = {
   'freeze of a process that is overtaken': { weight: 1, run: freezeAndOvertake },
 };
 
-export function drawFault(random: Random): string {
-  const names = Object.entries(faults).flatMap(([name, { weight }]) => Array<string>(weight).fill(name));
-  return random.pick(names);
+/** A chunk whose thread ends twice is taken for the cause of it, rightly: so this happens once a round. */
+const oncePerRound = 'end of a thread';
+
+/** @param earlier faults of the round. */
+export function drawFault(random: Random, earlier: readonly string[]): string {
+  const possible = Object.entries(faults).filter(([name]) => name !== oncePerRound || !earlier.includes(name));
+  return random.pick(possible.flatMap(([name, { weight }]) => Array<string>(weight).fill(name)));
 }

@@ -13,6 +13,9 @@ Options:
   --help
 `;
 
+/** Rounds; the check takes a start of a process. */
+const orphansEvery = 10;
+
 function count(name: string, text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** 31)
@@ -46,6 +49,8 @@ async function run(): Promise<void> {
       totals.brokenStreams += report.brokenStreams;
       totals.longestRecoveryMs = Math.max(totals.longestRecoveryMs, Math.round(report.recoveryMs));
       process.stdout.write(`round ${round}: ${describe(report)}\n`);
+      const last = round === first + rounds - 1;
+      if (last || (round + 1) % orphansEvery === 0) report.findings.push(...(await torture.checkOrphans()));
       if (report.findings.length === 0) continue;
       for (const finding of report.findings.slice(0, 20)) process.stdout.write(`  ${finding}\n`);
       process.stdout.write(`What the processes logged: ${await torture.keepLogs()}\n`);
