@@ -1,10 +1,10 @@
 // Brings a database to this version's schema by Kysely's Migrator, whose own tables are in schema `bulk`. The advisory
 // lock is ours: the Migrator takes one too, but only once its schema is there.
 import { readdir } from 'node:fs/promises';
-import { type Kysely, sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { type Migration, Migrator, NO_MIGRATIONS } from 'kysely/migration';
+import { PostgresJSDialect } from 'kysely-postgres-js';
 import { type Connection, openPool } from './client.ts';
-import { openKysely } from './kysely.ts';
 import { UnsuitableDatabase } from './unsuitable-database.ts';
 
 const folder = new URL('migrations/', import.meta.url);
@@ -27,7 +27,7 @@ const provider = {
  */
 export async function migrate(connection: Connection, to: string | 'latest' | 'nothing' = 'latest'): Promise<string[]> {
   const pool = openPool(connection, { max: 2, name: 'bulk migrate', idleTransactionTimeoutMs: 0 });
-  const db = openKysely<unknown>(pool);
+  const db = new Kysely<unknown>({ dialect: new PostgresJSDialect({ postgres: pool }) });
   try {
     return await pool.begin(async (lock) => {
       await lock`SELECT pg_advisory_xact_lock(hashtext('bulk.migrate'))`;
