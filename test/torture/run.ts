@@ -37,7 +37,7 @@ async function run(): Promise<void> {
   const [rounds, seed] = [count('--rounds', values.rounds), count('--seed', values.seed)];
   const [first, size] = [count('--round', values.round), count('--size', values.size)];
   process.stdout.write(`seed ${seed}, ${rounds} rounds\n`);
-  const torture = await Torture.start({ seed, size, fileSets: Math.min(4, rounds) });
+  const torture = await Torture.start({ seed, size, fileSets: Math.min(4, rounds), signal: stopped.signal });
   const totals = { faults: 0, attempts: 0, streamed: 0, brokenStreams: 0, longestRecoveryMs: 0 };
   try {
     for (let round = first; round < first + rounds; round++) {

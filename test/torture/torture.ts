@@ -34,6 +34,8 @@ export interface TortureOptions {
   size: number;
   /** How many sets of files take turns. */
   fileSets: number;
+  /** Gives up, in order. */
+  signal?: AbortSignal;
 }
 
 export interface RoundReport {
@@ -115,7 +117,7 @@ export class Torture {
       const signal = AbortSignal.timeout(patienceMs);
       imports.set(file, await client.makeJob('/v1/imports', `undisturbed ${variant} ${file.name}`, form, signal));
     }
-    await this.#rest(findings);
+    await this.#rest(findings, this.#options.signal);
     const work = { imports, cancelled: false, exports: [], streamed: [], brokenStreams: 0 };
     findings.push(...(await checkImports(client, work, files, AbortSignal.timeout(patienceMs))));
     if (findings.length > 0) throw new Error(`an undisturbed import goes wrong: ${findings.join('; ')}`);
@@ -133,7 +135,8 @@ export class Torture {
     const { files, undisturbed } = this.#variants[number % this.#variants.length]!;
     const findings: string[] = [];
     const broken = new AbortController();
-    const signal = AbortSignal.any([broken.signal, AbortSignal.timeout(patienceMs)]);
+    const given = this.#options.signal ? [this.#options.signal] : [];
+    const signal = AbortSignal.any([broken.signal, AbortSignal.timeout(patienceMs), ...given]);
 
     const wanted = random.between(1, 2);
     while (this.#services.running.length < wanted) await this.#services.start(random);
@@ -171,7 +174,7 @@ export class Torture {
       await accepted.catch(() => {});
     }
     const mendedAt = performance.now();
-    if (findings.length === 0) await this.#rest(findings);
+    if (findings.length === 0) await this.#rest(findings, signal);
     const recoveryMs = performance.now() - mendedAt;
     await stop();
 
@@ -236,13 +239,13 @@ export class Torture {
   }
 
   /** Waits until no job runs and nothing is left over. */
-  async #rest(findings: string[]): Promise<void> {
+  async #rest(findings: string[], signal?: AbortSignal): Promise<void> {
     const giveUpAt = performance.now() + patienceMs;
     for (;;) {
       const left = await findLeftovers(this.#sql).catch((error: Error) => [`the database: ${error.message}`]);
       if (left.length === 0) return;
-      if (performance.now() > giveUpAt) {
-        findings.push(...left.map((what) => `left over after ${patienceMs / 1000} s: ${what}`));
+      if (signal?.aborted || performance.now() > giveUpAt) {
+        findings.push(...left.map((what) => `left over: ${what}`));
         return;
       }
       await pause(20);
