@@ -118,7 +118,7 @@ export class Torture {
       imports.set(file, await client.makeJob('/v1/imports', `undisturbed ${variant} ${file.name}`, form, signal));
     }
     await this.#rest(findings, this.#options.signal);
-    const work = { imports, cancelled: false, exports: [], streamed: [], brokenStreams: 0 };
+    const work = { records: 0, imports, cancelled: false, exports: [], streamed: [], brokenStreams: 0 };
     findings.push(...(await checkImports(client, work, files, AbortSignal.timeout(patienceMs))));
     if (findings.length > 0) throw new Error(`an undisturbed import goes wrong: ${findings.join('; ')}`);
     const undisturbed = await digestsOf(this.#sql, files, imports);
@@ -147,8 +147,11 @@ export class Torture {
     try {
       const mending: Promise<void>[] = [];
       const count = random.between(2, 5);
-      for (let n = 0; n < count; n++) {
-        await pause(random.below(500));
+      // Anywhere in the work, whatever the speed of the machine.
+      const places = Array.from({ length: count }, () => random.below(work.records)).sort((a, b) => a - b);
+      for (const [n, place] of places.entries()) {
+        await this.#reached(place);
+        await pause(random.below(30));
         const name = drawFault(random, happened);
         happened.push(name);
         const victims = {
@@ -236,6 +239,17 @@ export class Torture {
         });
       },
     });
+  }
+
+  /** Waits until so many records have been committed, or nothing goes on: then it may be for a fault to set that right. */
+  async #reached(records: number): Promise<void> {
+    const giveUpAt = performance.now() + 1_500;
+    while (performance.now() < giveUpAt) {
+      const found = await this.#sql<{ done: boolean }[]>`
+        SELECT coalesce(sum(records), 0) >= ${records} AS done FROM bulk.chunks`.catch(() => []);
+      if (found[0]?.done) return;
+      await pause(5);
+    }
   }
 
   /** Waits until no job runs and nothing is left over. */

@@ -8,6 +8,8 @@ import type { Client } from './client.ts';
 import type { FileSet, TortureFile } from './files.ts';
 
 export interface Work {
+  /** In all files that are imported. */
+  records: number;
   /** Import jobs, by file. */
   imports: Map<TortureFile, string>;
   /** Whether the service said that it cancelled the job. */
@@ -34,7 +36,8 @@ export function startWork(
   round: string,
   signal: AbortSignal,
 ): Workload {
-  const work: Work = { imports: new Map(), cancelled: false, exports: [], streamed: [], brokenStreams: 0 };
+  const records = Object.values(files).reduce((sum: number, file: TortureFile) => sum + file.records, 0);
+  const work: Work = { records, imports: new Map(), cancelled: false, exports: [], streamed: [], brokenStreams: 0 };
   const over = new AbortController();
   const ending = AbortSignal.any([over.signal, signal]);
 
