@@ -70,6 +70,8 @@ function makeFile(
   const lines = Array.from({ length: size }, (_, index) => {
     const record = recordAt(index);
     record.created_at ??= '2024-01-01T00:00:00Z';
+    // Of another seed than the file beside it, yet no e-mail address may be in both.
+    if (resource === 'users') record.email = `${seed}.${record.email}`;
     if (resource === 'articles') record.author_id = random.pick(users);
     if (resource === 'comments')
       Object.assign(record, { user_id: random.pick(users), article_id: random.pick(articles) });
