@@ -17,10 +17,18 @@ export interface Victims {
 
 type Fault = (victims: Victims) => Promise<void>;
 
-/** A process that does not answer, chosen among those that are not frozen already. */
+/** Any process that is not frozen already; sooner one that is in the middle of an import. */
 function victim({ services, random }: Victims): ServiceProcess | undefined {
   const awake = services.running.filter((service) => !frozen.has(service));
-  return awake.length === 0 ? undefined : random.pick(awake);
+  const busy = awake.filter(isImporting);
+  if (awake.length === 0) return undefined;
+  return random.pick(busy.length > 0 && random.chance(0.8) ? busy : awake);
+}
+
+function isImporting({ log }: ServiceProcess): boolean {
+  const [begun, ended] = [/^Import started$/, /^Import (completed|failed|ended)/];
+  const count = (message: RegExp) => log.filter(({ msg }) => message.test(String(msg))).length;
+  return count(begun) > count(ended);
 }
 
 const frozen = new WeakSet<ServiceProcess>();

@@ -19,7 +19,7 @@ const threadKiller = `
 /** An import must be hit in its middle: many small chunks. */
 function drawSettings(random: Random): Record<string, string> {
   return {
-    IMPORT_BATCH_SIZE: String(random.between(15, 150)),
+    IMPORT_BATCH_SIZE: String(random.between(10, 80)),
     IMPORT_WORKERS: String(random.between(1, 2)),
     IMPORT_CONNECTIONS: String(random.between(1, 4)),
   };
