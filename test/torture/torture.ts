@@ -34,6 +34,8 @@ export interface TortureOptions {
   size: number;
   /** How many sets of files take turns. */
   fileSets: number;
+  /** A round has from 2 to so many; default 5. */
+  maxFaults?: number;
   /** Gives up, in order. */
   signal?: AbortSignal;
 }
@@ -146,7 +148,7 @@ export class Torture {
     const happened: string[] = [];
     try {
       const mending: Promise<void>[] = [];
-      const count = random.between(2, 5);
+      const count = random.between(2, this.#options.maxFaults ?? 5);
       // Anywhere in the work, whatever the speed of the machine.
       const places = Array.from({ length: count }, () => random.below(work.records)).sort((a, b) => a - b);
       for (const [n, place] of places.entries()) {
@@ -243,12 +245,12 @@ export class Torture {
 
   /** Waits until so many records have been committed, or nothing goes on: then it may be for a fault to set that right. */
   async #reached(records: number): Promise<void> {
-    const giveUpAt = performance.now() + 1_500;
+    const giveUpAt = performance.now() + 700;
     while (performance.now() < giveUpAt) {
       const found = await this.#sql<{ done: boolean }[]>`
         SELECT coalesce(sum(records), 0) >= ${records} AS done FROM bulk.chunks`.catch(() => []);
       if (found[0]?.done) return;
-      await pause(5);
+      await pause(10);
     }
   }
 
@@ -262,7 +264,7 @@ export class Torture {
         findings.push(...left.map((what) => `left over: ${what}`));
         return;
       }
-      await pause(20);
+      await pause(50);
       if (
         process.env.DIAG &&
         performance.now() > giveUpAt - patienceMs + 3000 &&

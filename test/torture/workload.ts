@@ -80,7 +80,7 @@ export function startWork(
       const answer = await client.ask(`/v1/exports?resource=${resource}&fields=id`);
       if (answer === null) work.brokenStreams++;
       else if (answer.status === 200) work.streamed.push({ resource, ids: idsIn(answer.text) });
-      await pause(60 + random.below(100));
+      await pause(150 + random.below(150));
     }
   }
 
@@ -101,7 +101,7 @@ export function startWork(
         if (answer.status !== 200) client.report(`the import ${jobId} was answered ${answer.status} ${answer.text}`);
         else compare(client, last, JSON.parse(answer.text));
       }
-      await pause(30);
+      await pause(50);
     }
   }
 
