@@ -3,7 +3,8 @@
 import t from 'tap';
 import { Torture } from './torture/torture.ts';
 
-const [seed, rounds, size] = [1, 3, 1_000];
+/** A seed under which three rounds have every kind of fault, and few starts of processes, which take their time. */
+const [seed, rounds, size] = [947, 3, 1_000];
 
 t.test('kills, crashes and freezes at random moments: nothing is lost, doubled or left over', async (t) => {
   const torture = await Torture.start({ seed, size, fileSets: 1, maxFaults: 3 });

@@ -141,7 +141,7 @@ export class Torture {
     const signal = AbortSignal.any([broken.signal, AbortSignal.timeout(patienceMs), ...given]);
 
     const wanted = random.between(1, 2);
-    while (this.#services.running.length < wanted) await this.#services.start(random);
+    while (this.#services.running.length < wanted) await this.#services.start(randomOf('settings'));
 
     const client = this.#client(randomOf('client'), findings);
     const { work, accepted, stop } = startWork(client, files, randomOf('work'), `round ${number}`, signal);
@@ -171,7 +171,7 @@ export class Torture {
         if (/database/.test(name)) await mended;
       }
       await Promise.all(mending);
-      if (this.#services.running.length === 0) await this.#services.start(random);
+      if (this.#services.running.length === 0) await this.#services.start(randomOf('settings'));
       await accepted;
     } catch (error) {
       findings.push(`the round broke off: ${(error as Error).stack}`);
