@@ -35,6 +35,12 @@ export interface PoolOptions {
   idleTransactionTimeoutMs?: number;
 }
 
+/**
+ * Seconds before a connection is tried again. The driver's own pauses grow to 20 seconds: for so long requests hung, and
+ * jobs stood still, after a server had come back.
+ */
+const reconnectPause = (failures: number) => Math.min(0.02 * 2 ** failures, 0.5);
+
 /** PostgreSQL's int8; counts, bytes and ordinals here stay far below 2^53. */
 const bigintAsNumber = { to: 20, from: [20], serialize: String, parse: Number };
 
@@ -54,6 +60,7 @@ export function openPool(
     idle_timeout: idleTimeoutSeconds,
     max_lifetime: null,
     connect_timeout: 10,
+    backoff: reconnectPause,
     keep_alive: 30,
     types: { bigint: bigintAsNumber },
     connection: {

@@ -64,18 +64,25 @@ export async function findAwaited(
 /** Application name of a process's queue connections: by it the others see that the process lives. */
 export const queueName = (runner: string) => `bulk queue ${runner}`;
 
+/** An entry that was just fetched belongs to somebody who has not yet said so. */
+const justFetched = '2 seconds';
+
 /**
- * Puts back in line what a process was working on that has no connection any more: killed, or its machine gone. Sooner
- * than its missing heartbeats would tell, and no harm when it lives after all: it then finds itself overtaken.
- * @param except jobs that run in this process.
+ * Puts back in line the entries that nobody works on: of a process that has no connection any more (killed, or its machine
+ * gone), those whose fetching or whose end was lost with a connection. Sooner than missing heartbeats would tell, and no
+ * harm when somebody does work on one: that attempt finds itself overtaken, and a job that has ended stays as it is.
+ * @param running jobs that run in this process.
  */
-export async function requeueOrphaned(tx: Transaction<Database>, except: readonly string[]): Promise<void> {
+export async function requeueOrphaned(
+  tx: Transaction<Database>,
+  { runner, running }: { runner: string; running: readonly string[] },
+): Promise<void> {
   await sql`
     UPDATE pgboss.job entry SET state = 'retry', start_after = now()
     FROM bulk.jobs job
     WHERE entry.name = job.type AND entry.singleton_key = job.id::text AND entry.state = 'active'
-      AND job.status = 'processing' AND job.id <> ALL (${except}::uuid[])
-      AND NOT EXISTS (
+      AND entry.started_on < now() - ${justFetched}::interval AND job.id <> ALL (${running}::uuid[])
+      AND (job.status <> 'processing' OR job.runner = ${runner} OR NOT EXISTS (
         SELECT FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = ${queueName('')} || job.runner)`.execute(tx);
+        WHERE datname = current_database() AND application_name = ${queueName('')} || job.runner))`.execute(tx);
 }

@@ -1,10 +1,10 @@
 // The database: starts the embedded PostgreSQL unless one is configured, brings the schema up to date, checks the
 // resources' tables, and offers the API's pool as postgres.js (`app.sql`) and as Kysely (`app.db`).
 import fp from 'fastify-plugin';
-import { Kysely } from 'kysely';
-import { PostgresJSDialect } from 'kysely-postgres-js';
+import type { Kysely } from 'kysely';
 import { type Connection, openPool, type Sql } from '../db/client.ts';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
+import { openKysely } from '../db/kysely.ts';
 import { migrate } from '../db/migrate.ts';
 import { compareTable } from '../db/resource-tables.ts';
 import { checkServer } from '../db/server-check.ts';
@@ -49,7 +49,7 @@ export default fp(
 
     app.decorate('connection', connection);
     app.decorate('sql', sql);
-    app.decorate('db', new Kysely<Database>({ dialect: new PostgresJSDialect({ postgres: sql }) }));
+    app.decorate('db', openKysely<Database>(sql));
   },
   { name: 'database' },
 );

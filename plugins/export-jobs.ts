@@ -5,7 +5,6 @@ import fp from 'fastify-plugin';
 import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { cancelJob, findJob, type Job } from '../db/jobs.ts';
-import { connectionBudget } from '../src/connection-budget.ts';
 import { acceptExport, fingerprintOf, parseJobRequest } from '../src/export/accept-export.ts';
 import { fileNameOf, readOptions } from '../src/export/export-options.ts';
 import { ExportSchema, hasFile, viewExport } from '../src/export/export-view.ts';
@@ -16,7 +15,6 @@ import { hasEnded, JobStatusSchema } from '../src/import/import-view.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
 import { type Format, mediaTypes } from '../src/resources/formats.ts';
-import { Slots } from '../src/slots.ts';
 import { assertSameRequest } from './idempotency.ts';
 
 const AcceptedSchema = Type.Object({
@@ -44,33 +42,24 @@ export default fp(
     const { config, db, queue, quotas, streams } = app;
     const files = app.storage.exports;
 
-    // Jobs leave a connection to those who wait for a response, however many of them may run at once.
-    const jobSlots = new Slots(Math.max(1, connectionBudget(config).exports - 2));
     queue.register('export', async (jobId, signal) => {
-      const release = await jobSlots.acquire(signal);
-      try {
-        const { ttl, database } = config;
-        const log = app.log as Logger;
-        await runExport(
-          {
-            db,
-            runner: queue.runner,
-            source: streams,
-            files,
-            meter: quotas.meterExport,
-            ttlMs: ttl.exportMs,
-            retryForMs: database.retryForMs,
-            observer: app.telemetry.jobs,
-            log,
-          },
-          jobId,
-          signal,
-        );
-        // Its owner's next one may run now.
-        await db.transaction().execute(queue.enqueueReady);
-      } finally {
-        release();
-      }
+      await runExport(
+        {
+          db,
+          runner: queue.runner,
+          source: streams,
+          files,
+          meter: quotas.meterExport,
+          ttlMs: config.ttl.exportMs,
+          retryForMs: config.database.retryForMs,
+          observer: app.telemetry.jobs,
+          log: app.log as Logger,
+        },
+        jobId,
+        signal,
+      );
+      // Its owner's next one may run now.
+      await db.transaction().execute(queue.enqueueReady);
     });
 
     app.post(

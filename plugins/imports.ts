@@ -58,7 +58,7 @@ export default fp(
   async (instance) => {
     const app = instance.withTypeProvider<TypeBoxTypeProvider>();
     const { config, db, storage, queue, quotas } = app;
-    const accept = { config, db, enqueueReady: queue.enqueueReady };
+    const accept = { config, db, uploads: storage.uploads, enqueueReady: queue.enqueueReady };
     await app.register(multipart);
 
     app.decorate('importFile', async (resource, fileName, content) => {
@@ -73,7 +73,6 @@ export default fp(
         if (!request.isMultipart()) throw refuseBody(request);
         const claim = await app.idempotency.claim(request);
         let upload: Upload | null = null;
-        let job: Job | null = null;
         try {
           if (!claim.earlier) await quotas.assertRoom('import', request.owner);
           const query = readOptions(Object.entries(request.query as Record<string, unknown>));
@@ -91,11 +90,14 @@ export default fp(
             reply.header('idempotency-replayed', 'true').header('location', `/v1/imports/${earlier.id}`);
             return await viewImport(db, earlier, queue.parents, request.jobsOf);
           }
-          job = await acceptImport(accept, asked, upload.stored, request.owner, async (tx, job) => {
+          const { stored } = upload;
+          // From here on it is not for this request to remove it.
+          upload = null;
+          const job = await acceptImport(accept, asked, stored, request.owner, async (tx, job) => {
             await quotas.assertWithin(tx, job);
             await claim.complete(tx, fingerprint, job.id);
           });
-          request.log.info({ job_id: job.id, resource: job.resource, bytes: upload.stored.bytes }, 'Import accepted');
+          request.log.info({ job_id: job.id, resource: job.resource, bytes: stored.bytes }, 'Import accepted');
           reply.code(202).header('location', `/v1/imports/${job.id}`);
           return {
             job_id: job.id,
@@ -104,7 +106,7 @@ export default fp(
             message: `import of ${asked.fileName} accepted`,
           };
         } finally {
-          if (upload && !job) await storage.uploads.remove(upload.stored.key);
+          if (upload) await storage.uploads.remove(upload.stored.key);
           await claim.release();
         }
       },

@@ -58,7 +58,7 @@ const queueOptions = {
 const polling = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
 /** As in db/client.ts. pg-boss hands it to its driver, though its types do not say so. */
 const session = { idle_in_transaction_session_timeout: 10_000 };
-const sweepIntervalMs = 5_000;
+const sweepIntervalMs = 2_000;
 const types = ['import', 'export'] as const satisfies readonly JobType[];
 
 export default fp(
@@ -123,7 +123,7 @@ export default fp(
 
     const sweep = async () =>
       await app.db.transaction().execute(async (tx) => {
-        await requeueOrphaned(tx, [...running.keys()]);
+        await requeueOrphaned(tx, { runner, running: [...running.keys()] });
         await enqueueReady(tx);
       });
     let sweeper: NodeJS.Timeout | undefined;
@@ -134,7 +134,7 @@ export default fp(
         sweep().catch((error) => app.log.warn({ err: error }, 'The sweep for unqueued jobs failed'));
       }, sweepIntervalMs);
       for (const type of types) {
-        const concurrency = type === 'import' ? budget.importJobs : app.config.jobs.concurrency;
+        const concurrency = { import: budget.importJobs, export: budget.exportJobs }[type];
         for (let count = 0; count < concurrency; count++) await startWorker(type);
       }
     });

@@ -12,6 +12,8 @@ export interface ConnectionBudget {
   exports: number;
   /** Import jobs that may run at once, each with `config.import.connections` of its own. */
   importJobs: number;
+  /** Export jobs that may run at once: they leave connections to those who wait for a response. */
+  exportJobs: number;
 }
 
 /** @throws RangeError when the connections do not suffice for one import beside the rest. */
@@ -28,5 +30,6 @@ export function connectionBudget({ database, import: { connections }, jobs }: Co
       `DB_MAX_OPEN_CONNS=${database.maxConnections} leaves no room for an import of ${connections} connections`,
     );
   }
-  return { api, monitor, queue, exports, importJobs };
+  const exportJobs = Math.max(1, Math.min(jobs.concurrency, exports - 2));
+  return { api, monitor, queue, exports, importJobs, exportJobs };
 }

@@ -5,23 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
-import type { Connection } from '../db/client.ts';
 import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createDatabase } from './databases.ts';
+import { environment } from './environment.ts';
 
-/** The environment that points a service to a test's database and folder. */
-export function environment(connection: Connection, dataDir: string): Record<string, string> {
-  const { host, port, user, password, database } = connection;
-  return {
-    DATABASE_URL: `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}?sslmode=disable`,
-    DATA_DIR: dataDir,
-    SEED: 'off',
-    LOG_LEVEL: 'silent',
-    // A machine that runs other tests meanwhile is no reason to refuse requests.
-    MAX_EVENT_LOOP_DELAY: '1h',
-  };
-}
+export { environment };
 
 /** A folder of the test's own; deleted when it ends. */
 export async function temporaryFolder(test: Pick<Test, 'after'>): Promise<string> {

@@ -102,10 +102,13 @@ async function readPidFile(dir: string): Promise<RunningServer | null> {
   return pid ? { pid, port: Number(lines[3]), status: lines[7] ?? '' } : null;
 }
 
-/** @returns once the server takes connections. @throws EmbeddedPostgresFailure with the server's own reason. */
+/**
+ * @param settings `port`: default a free one.
+ * @returns once the server takes connections. @throws EmbeddedPostgresFailure with the server's own reason.
+ */
 export async function startServer(cluster: Cluster, settings: Record<string, string | number>): Promise<ChildProcess> {
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
+    const port = settings.port ?? (await freePort());
     const log = await open(cluster.logFile, 'a');
     const from = (await log.stat()).size;
     try {

@@ -4,9 +4,9 @@ import { pipeline, type Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
-import { endJob, type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
+import { endJob, findJob, type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
-import type { Database } from '../../db/tables.ts';
+import type { Database, JobFailure } from '../../db/tables.ts';
 import { perSecond } from '../figures.ts';
 import type { FileStore, StoredFile } from '../file-store.ts';
 import { Overtaken } from '../import/job-fault.ts';
@@ -59,11 +59,11 @@ export async function runExport(services: ExportServices, jobId: string, signal:
       onRetry: (error, failures) => log.warn({ err: error, failures }, 'Export will be tried again'),
     });
     await progress.stop();
-    await complete({ ...services, log }, job, file, records);
+    await complete({ ...services, log }, job, file, records, signal);
   } catch (error) {
     if (error instanceof Overtaken) return log.info('Export cancelled or taken over elsewhere');
     if (signal.aborted || verdictOf(error) === 'transient') throw error;
-    await end({ ...services, log }, job, { status: 'failed', failure: explainFailure(error, log) });
+    await fail({ ...services, log }, job, explainFailure(error, log));
   } finally {
     await progress.stop();
   }
@@ -96,8 +96,10 @@ async function complete(
   job: Job,
   { key, bytes, sha256 }: StoredFile,
   records: number,
+  signal: AbortSignal,
 ): Promise<void> {
-  const ended = await end(services, job, {
+  const { db, files, retryForMs: forMs } = services;
+  const outcome: JobEnd = {
     status: 'completed',
     total_records: records,
     successful: records,
@@ -106,17 +108,24 @@ async function complete(
     file: key,
     sha256,
     expires_at: new Date(Date.now() + services.ttlMs),
-  });
-  // When the statement fails instead, the row may name the file all the same: then it stays.
-  if (!ended) await services.files.remove(key);
+  };
+  // Not ended by this statement: elsewhere, or by an earlier try whose answer was lost with the connection.
+  const ended = await retryTransient(
+    async () => (await endJob(db, job, outcome)) ?? (await findJob(db, 'export', job.id)),
+    { forMs, signal },
+  );
+  if (ended?.file === key) return report(services, ended);
+  services.log.info('Export cancelled or taken over elsewhere');
+  await files.remove(key);
 }
 
-async function end({ db, observer, log }: ExportServices, job: Job, outcome: JobEnd): Promise<boolean> {
-  const ended = await endJob(db, job, outcome);
-  if (!ended) {
-    log.info('Export cancelled or taken over elsewhere');
-    return false;
-  }
+async function fail(services: ExportServices, job: Job, failure: JobFailure): Promise<void> {
+  const ended = await endJob(services.db, job, { status: 'failed', failure });
+  if (ended) report(services, ended);
+  else services.log.info('Export cancelled or taken over elsewhere');
+}
+
+function report({ observer, log }: ExportServices, ended: Job): void {
   observer.jobEnded(ended);
   const total = ended.total_records ?? 0;
   const durationMs = Number(ended.completed_at) - Number(ended.started_at);
@@ -130,5 +139,4 @@ async function end({ db, observer, log }: ExportServices, job: Job, outcome: Job
     },
     ended.status === 'completed' ? 'Export completed' : 'Export failed',
   );
-  return true;
 }

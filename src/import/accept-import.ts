@@ -1,15 +1,19 @@
 // Makes an import job of a stored upload: checks what was asked, then writes the job and its queue entry in one
-// transaction. Whoever calls it owns the upload until then, and removes it when this throws.
+// transaction. From then on the upload is the job's; when there is no job, it is removed. A connection that is lost while
+// the transaction ends leaves it open which of the two holds: then the database is asked.
 import { createHash } from 'node:crypto';
 import type { Kysely, Transaction } from 'kysely';
-import { createJob, type Job } from '../../db/jobs.ts';
+import { createJob, findJob, type Job } from '../../db/jobs.ts';
+import { lockQueueing } from '../../db/queue-entries.ts';
+import { verdictOf } from '../../db/sqlstate.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Config } from '../config.ts';
-import type { StoredFile } from '../file-store.ts';
+import type { FileStore, StoredFile } from '../file-store.ts';
 import { problem } from '../problems.ts';
 import { formatOfFileName, formats } from '../resources/formats.ts';
 import { resources } from '../resources/index.ts';
 import type { ImportOptions } from './import-options.ts';
+import { retryTransient } from './retry.ts';
 
 /** What the client says of its file; from form fields and query, so all of it is text. */
 export interface ImportRequest {
@@ -79,15 +83,23 @@ export function fingerprintOf({ resource, format, delimiter }: CheckedRequest, {
     .digest('hex');
 }
 
+/** How long a request waits to learn whether its job was made, when the database went away at that very moment. */
+const decideWithinMs = 5_000;
+
 export interface AcceptServices {
   config: Config;
   db: Kysely<Database>;
+  uploads: FileStore;
   enqueueReady(tx: Transaction<Database>): Promise<void>;
 }
 
-/** @param also runs in the same transaction, once the job exists. */
+/**
+ * @param upload is the job's, or is removed. It stays where it is when the database does not even say whether there is
+ *   a job.
+ * @param also runs in the same transaction, once the job exists.
+ */
 export async function acceptImport(
-  { config, db, enqueueReady }: AcceptServices,
+  { config, db, uploads, enqueueReady }: AcceptServices,
   request: CheckedRequest,
   upload: StoredFile,
   owner: string | null,
@@ -99,22 +111,46 @@ export async function acceptImport(
     chunkRecords: config.import.chunkRecords,
     chunkBytes: config.import.chunkBytes,
   };
-  return await db.transaction().execute(async (tx) => {
-    const job = await createJob(tx, {
-      id: crypto.randomUUID(),
-      type: 'import',
-      resource,
-      format: asked.format,
-      options,
-      owner,
-      file: upload.key,
-      sha256: upload.sha256,
-      bytes_total: upload.bytes,
+  const id = crypto.randomUUID();
+  try {
+    return await db.transaction().execute(async (tx) => {
+      const job = await createJob(tx, {
+        id,
+        type: 'import',
+        resource,
+        format: asked.format,
+        options,
+        owner,
+        file: upload.key,
+        sha256: upload.sha256,
+        bytes_total: upload.bytes,
+      });
+      await also(tx, job);
+      await enqueueReady(tx);
+      return job;
     });
-    await also(tx, job);
-    await enqueueReady(tx);
-    return job;
-  });
+  } catch (error) {
+    const job = verdictOf(error) === 'transient' ? await findMade(db, id, error) : undefined;
+    if (job) return job;
+    await uploads.remove(upload.key);
+    throw error;
+  }
+}
+
+/** @returns the job that a transaction made which may have been committed. @throws `doubt` when nobody can tell. */
+async function findMade(db: Kysely<Database>, id: string, doubt: unknown): Promise<Job | undefined> {
+  const look = async () =>
+    await db.transaction().execute(async (tx) => {
+      // Whoever was about to commit holds this lock until that is done.
+      await lockQueueing(tx);
+      return await findJob(tx, 'import', id);
+    });
+  try {
+    return await retryTransient(look, { forMs: decideWithinMs, signal: new AbortController().signal });
+  } catch {
+    // Why the database does not answer now is no news: the request is told of the failure that was the first.
+    throw doubt;
+  }
 }
 
 /** Client text is repeated in messages and kept with the job, but not at any length. */

@@ -1,5 +1,8 @@
+import { sql as raw } from 'kysely';
 import t from 'tap';
 import { openPool } from '../../db/client.ts';
+import { openKysely } from '../../db/kysely.ts';
+import { verdictOf } from '../../db/sqlstate.ts';
 import { createDatabase } from '../databases.ts';
 
 t.test('a transaction that its process forgets gives its locks back', async (t) => {
@@ -27,4 +30,18 @@ t.test('a transaction that its process forgets gives its locks back', async (t) 
 
   const [{ timeout } = {}] = await other`SELECT current_setting('idle_in_transaction_session_timeout') AS timeout`;
   t.equal(timeout, '10s', 'every pool has such a limit');
+});
+
+t.test('a connection lost within a transaction is told as that, and the next transaction has another', async (t) => {
+  const connection = await createDatabase(t);
+  const sql = openPool(connection, { max: 1, name: 'lost' });
+  const db = openKysely(sql);
+  t.after(async () => await db.destroy());
+  const error = await db
+    .transaction()
+    .execute(async (tx) => await raw`SELECT pg_terminate_backend(pg_backend_pid())`.execute(tx))
+    .catch((error: unknown) => error);
+  t.equal(verdictOf(error), 'transient', String(error));
+  const { rows } = await db.transaction().execute(async (tx) => await raw`SELECT 1 AS one`.execute(tx));
+  t.same(rows, [{ one: 1 }]);
 });

@@ -3,11 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
-import { Kysely } from 'kysely';
-import { PostgresJSDialect } from 'kysely-postgres-js';
 import t, { type Test } from 'tap';
 import { openPool, type Sql } from '../../db/client.ts';
 import { createJob } from '../../db/jobs.ts';
+import { openKysely } from '../../db/kysely.ts';
 import type { Database } from '../../db/tables.ts';
 import backPressure, { type BackPressureOptions } from '../../plugins/back-pressure.ts';
 import idempotency, { assertSameRequest } from '../../plugins/idempotency.ts';
@@ -53,7 +52,7 @@ async function service(test: Test, { env = {}, leaseMs, pressure = {} }: Options
     await app.register(
       fp(
         async (app) => {
-          app.decorate('db', new Kysely<Database>({ dialect: new PostgresJSDialect({ postgres: sql }) }));
+          app.decorate('db', openKysely<Database>(sql));
           app.addHook('onClose', async () => await sql.end({ timeout: 5 }));
         },
         { name: 'database' },
