@@ -79,6 +79,7 @@ export async function timeImport(
       load_s: loaded,
       // The job was created shortly before the upload was answered, so that the parts may exceed the whole.
       finish_s: Math.max(0, seconds - uploaded - waited - loaded),
+      ...(await service.stageSeconds()),
       ...perMillion('node_cpu_s_per_million', cpuBefore[0], cpuAfter[0], file.records),
       ...perMillion('postgres_cpu_s_per_million', cpuBefore[1], cpuAfter[1], file.records),
       ...defined('peak_mb', await service.peakMegabytes()),

@@ -44,6 +44,8 @@ export interface RunningService {
   cpuSeconds(): Promise<number | null>;
   /** The most resident memory so far, 10^6 bytes; null where it cannot be told. */
   peakMegabytes(): Promise<number | null>;
+  /** What its chunks spent in each stage so far, all threads and connections together; names carry the unit. */
+  stageSeconds(): Promise<Record<string, number>>;
 }
 
 export interface ServiceProcessesOptions {
@@ -131,7 +133,15 @@ async function ready(child: ChildProcess, lines: string[], ended: Promise<void>)
     logged: (message) => lines.map(parse).filter(({ msg }) => msg === message),
     cpuSeconds: async () => await cpuSecondsOf(pid),
     peakMegabytes: async () => await peakMegabytesOf(pid),
+    stageSeconds: async () => await readStages(url),
   };
+}
+
+/** The sums of the service's histogram of stages. */
+async function readStages(url: string): Promise<Record<string, number>> {
+  const metrics = await (await fetch(`${url}/metrics`, { headers: { Accept: 'text/plain' } })).text();
+  const sums = metrics.matchAll(/^bulk_chunk_stage_seconds_sum\{stage="(\w+)"\} (\S+)$/gm);
+  return Object.fromEntries([...sums].map(([, stage, seconds]) => [`${stage}_stage_s`, Number(seconds)]));
 }
 
 /** What is no JSON, such as a warning of Node's, has no message. */

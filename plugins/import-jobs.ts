@@ -15,12 +15,7 @@ export default fp(
           db,
           runner: queue.runner,
           uploads: storage.uploads,
-          parse: async (request) => {
-            const startedAt = performance.now();
-            const parsed = await parsePool.parse(request);
-            telemetry.jobs.chunkParsed(performance.now() - startedAt);
-            return parsed;
-          },
+          parse: async (request) => await parsePool.parse(request),
           observer: telemetry.jobs,
           chunkSlots: parsePool.chunkSlots,
           chunkMemory: parsePool.chunkMemory,

@@ -83,6 +83,8 @@ export interface ParsedChunk {
   keysRepeat: boolean;
   /** One per reference. */
   references: DistinctReferences[];
+  /** How long it took, without waiting for a thread. */
+  parseMs: number;
   /** Records rejected here. rows + rejected = records of the chunk. */
   rejected: number;
   /** Their errors, as COPY text for the row-errors table (columns: see db/row-errors.ts). */

@@ -28,6 +28,7 @@ export default function run(request: ParseRequest): unknown {
 }
 
 export function parseChunk(request: ParseRequest, resource: Resource): ParsedChunk {
+  const startedAt = performance.now();
   const { jobId, format, now, firstRecord, table } = request;
   const text = new ChunkText(request.bytes, table);
   const decoder = createDecoder(request, text, resource);
@@ -66,7 +67,8 @@ export function parseChunk(request: ParseRequest, resource: Resource): ParsedChu
 
   // The records have been read: their memory takes the rows.
   const ordered = orderRows(encoder.rows.bytes, starts, records, sortRows(keys.prefixes), request.bytes.buffer);
-  return { firstRecord, rows, ...ordered, table, ...keys.finish(), rejected, errors: encodeRowErrors(jobId, errors) };
+  const found = { ...keys.finish(), rejected, errors: encodeRowErrors(jobId, errors) };
+  return { firstRecord, rows, ...ordered, table, ...found, parseMs: performance.now() - startedAt };
 }
 
 const faultMessages: Record<Exclude<RecordFault, 0>, Unreadable> = {

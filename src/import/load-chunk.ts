@@ -16,6 +16,7 @@ import type { ReferenceCheck } from '../../db/reference-check.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
 import { encodeRowErrors, type RowError, rowErrorColumns } from '../../workers/row-error.ts';
+import type { ChunkStage, JobObserver } from '../job-observer.ts';
 import { rowTarget } from '../resource-table.ts';
 import { type Resource, referencesOf } from '../resources/resource.ts';
 import type { ChunkPlace } from './chunk-pipeline.ts';
@@ -31,6 +32,7 @@ export interface LoadContext {
   resource: Resource;
   references: ReferenceCheck['mode'];
   constraints: ConstraintNames;
+  observer: Pick<JobObserver, 'stagePassed'>;
   /** Set by the first conflict of the job: from then on the chunks are probed before they are copied. */
   probeFirst: boolean;
 }
@@ -59,7 +61,14 @@ export async function loadChunk(
   for (const way of ['direct', 'probed', 'halved'] as const) {
     if (way === 'direct' && first !== 'direct') continue;
     try {
-      return await context.sql.begin(async (tx) => await load(context, tx as TransactionSql, chunk, parsed, way));
+      let writtenAt = 0;
+      const done = await context.sql.begin(async (tx) => {
+        const written = await load(context, tx as TransactionSql, chunk, parsed, way);
+        writtenAt = performance.now();
+        return written;
+      });
+      context.observer.stagePassed('commit', performance.now() - writtenAt);
+      return done;
     } catch (error) {
       if (way === 'halved' || verdictOf(error) !== 'row') throw error;
       context.probeFirst = true;
@@ -91,11 +100,17 @@ async function load(
   const asSet = context.references === 'set';
   let accepted: Uint8Array | null = null;
   const errors: RowError[] = [];
+  let startedAt = performance.now();
+  const pass = (stage: ChunkStage) => {
+    context.observer.stagePassed(stage, performance.now() - startedAt);
+    startedAt = performance.now();
+  };
   if (way !== 'direct' || (asSet && !(await lockAllReferenced(tx, resource, parsed)))) {
     const resolution = await resolveConflicts(tx, resource, parsed, asSet);
     accepted = resolution.accepted;
     errors.push(...resolution.errors);
   }
+  pass('look_up');
   // The references are checked and their rows held: the per-row triggers would find the same (db/reference-check.ts).
   if (asSet) await tx`SET LOCAL session_replication_role = replica`;
 
@@ -107,6 +122,7 @@ async function load(
     const rows = accepted?.includes(0) ? selectRows(parsed, rowsOf(accepted)) : parsed.copy;
     if (rows.length > 0) await copyInto(tx, rowTarget(resource), rows);
   }
+  pass('copy');
 
   const reported = errors.length > 0 ? encodeRowErrors(job.id, errors) : null;
   const errorTexts = [parsed.errors.copy, ...(reported ? [reported.copy] : [])].filter((text) => text.length > 0);

@@ -59,7 +59,7 @@ export async function runImport(services: ImportServices, jobId: string, signal:
   const sql = openLoaders(services.connection, job, services.config.import.connections);
   try {
     await endEarlierLoaders(services.db, job);
-    const context = await prepareLoading(sql, job, log);
+    const context = await prepareLoading(sql, job, log, services.observer);
     const checkpoints = new Checkpoints(await findCheckpoints(services.db, job.id));
     const file = await openUpload(services, job, signal);
     const records = await loadFile({ ...services, log }, context, checkpoints, file, signal);
@@ -78,18 +78,18 @@ export async function runImport(services: ImportServices, jobId: string, signal:
   }
 }
 
-async function prepareLoading(sql: Sql, job: Job, log: Logger): Promise<LoadContext> {
+async function prepareLoading(sql: Sql, job: Job, log: Logger, observer: JobObserver): Promise<LoadContext> {
   const resource = resourceNamed(job.resource);
   const shape = tableShapeOf(resource);
   const { mode, reasons } = await chooseReferenceCheck(sql, shape);
   log.info({ reference_check: mode, ...(reasons.length > 0 ? { because: reasons } : {}) }, 'Import started');
   const constraints = await findConstraintNames(sql, shape, resource.keys);
-  return { sql, job, resource, references: mode, constraints, probeFirst: false };
+  return { sql, job, resource, references: mode, constraints, probeFirst: false, observer };
 }
 
 /** Reads the beginning of the stored file: its format, a CSV's header. */
 async function openUpload(
-  { config, uploads, chunkMemory }: ImportServices,
+  { config, uploads, chunkMemory, observer }: ImportServices,
   job: Job,
   signal: AbortSignal,
 ): Promise<RecordFile> {
@@ -105,6 +105,7 @@ async function openUpload(
     maxRecordBytes: config.import.maxRecordBytes,
     maxUnpackedBytes: config.import.maxUnpackedBytes,
     memory: chunkMemory,
+    onCut: (durationMs) => observer.stagePassed('split', durationMs),
     signal,
   });
 }
@@ -124,8 +125,11 @@ async function loadFile(
     {
       log,
       memory: services.chunkMemory,
-      parse: async ({ firstRecord, bytes, table }: Chunk) =>
-        await services.parse({ ...request, now, firstRecord, bytes, table }),
+      parse: async ({ firstRecord, bytes, table }: Chunk) => {
+        const parsed = await services.parse({ ...request, now, firstRecord, bytes, table });
+        observer.stagePassed('parse', parsed.parseMs);
+        return parsed;
+      },
       load: async (chunk, parsed, contested) => {
         const startedAt = performance.now();
         const done = await retryTransient(async () => await loadChunk(context, chunk, parsed, contested), {
@@ -134,7 +138,8 @@ async function loadFile(
           onRetry: (error, failures) =>
             log.warn({ err: error, chunk: chunk.index, failures }, 'Chunk will be tried again'),
         });
-        observer.chunkLoaded(context.resource.name, performance.now() - startedAt, done);
+        observer.stagePassed('load', performance.now() - startedAt);
+        observer.chunkLoaded(context.resource.name, done);
         if (done.jobErrors > config.import.maxRowErrors) {
           throw new JobFault('too_many_errors', `more than ${config.import.maxRowErrors} row errors (MAX_ROW_ERRORS)`);
         }

@@ -28,6 +28,8 @@ export interface RecordOptions extends ChunkLimits {
   /** Only for gzipped files. */
   maxUnpackedBytes: number;
   memory: ChunkMemory;
+  /** Told of each chunk how long it took to find its records and to copy them. */
+  onCut?(durationMs: number): void;
   signal: AbortSignal;
 }
 
@@ -66,7 +68,7 @@ export async function openRecords(source: Readable, options: RecordOptions): Pro
     const { format, csv, start } = await readBeginning(input, options);
     const chunks = new ChunkBuilder(input, options, options.memory, (byteEnd) => (gzip ? packedBytes : byteEnd));
     const splitter = createSplitter(input, chunks, { format, csv, start, maxRecordBytes: options.maxRecordBytes });
-    return { format, csv, chunks: cutChunks(input, splitter, chunks, signal, close) };
+    return { format, csv, chunks: cutChunks(input, splitter, chunks, options, close) };
   } catch (error) {
     await close();
     signal.throwIfAborted();
@@ -122,13 +124,18 @@ async function* cutChunks(
   input: ByteInput,
   splitter: Splitter,
   chunks: ChunkBuilder,
-  signal: AbortSignal,
+  { signal, onCut }: RecordOptions,
   close: () => Promise<void>,
 ): AsyncGenerator<Chunk, void, undefined> {
   try {
+    let durationMs = 0;
     while (true) {
+      const startedAt = performance.now();
       splitter.split();
+      durationMs += performance.now() - startedAt;
       for (const chunk of chunks.takeReady()) {
+        onCut?.(durationMs);
+        durationMs = 0;
         yield chunk;
         signal.throwIfAborted();
       }

@@ -30,15 +30,14 @@ export function observeJobs(registry: Registry): JobObserver {
   });
   const stage = new Histogram({
     name: 'bulk_chunk_stage_seconds',
-    help: 'Time of a chunk in a stage, waiting for a thread included: parse (in a worker thread), load (one transaction)',
+    help: 'Time of a chunk in a stage: split, parse (in a worker thread), load (one transaction) and in it look_up, copy, commit',
     labelNames: ['stage'],
     buckets: stageBucketsSeconds,
     registers,
   });
   return {
-    chunkParsed: (durationMs) => stage.observe({ stage: 'parse' }, durationMs / 1000),
-    chunkLoaded(resource, durationMs, { loaded, rejected }) {
-      stage.observe({ stage: 'load' }, durationMs / 1000);
+    stagePassed: (name, durationMs) => stage.observe({ stage: name }, durationMs / 1000),
+    chunkLoaded(resource, { loaded, rejected }) {
       records.inc({ resource, outcome: 'loaded' }, loaded);
       records.inc({ resource, outcome: 'rejected' }, rejected);
     },
