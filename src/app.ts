@@ -7,6 +7,7 @@ import database from '../plugins/database.ts';
 import exportJobs from '../plugins/export-jobs.ts';
 import exports from '../plugins/exports.ts';
 import health from '../plugins/health.ts';
+import housekeeping from '../plugins/housekeeping.ts';
 import idempotency from '../plugins/idempotency.ts';
 import identity from '../plugins/identity.ts';
 import importErrors from '../plugins/import-errors.ts';
@@ -59,8 +60,8 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(auth);
 
   // What jobs and routes stand on.
-  await app.register(storage);
   await app.register(database);
+  await app.register(storage);
   await app.register(streamPool);
   await app.register(parsePool);
   await app.register(jobQueue);
@@ -77,6 +78,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(exports);
   await app.register(exportJobs);
 
+  await app.register(housekeeping);
   await app.register(health);
   await app.register(metrics);
   await app.register(seed);

@@ -172,6 +172,12 @@ export const variables = {
     description: 'folder of exported files',
     parse: text(),
   },
+  UPLOAD_TTL: {
+    group: 'Files',
+    default: '24h',
+    description: 'how long an uploaded file is kept once its import has ended',
+    parse: duration(1000),
+  },
   EXPORT_TTL: {
     group: 'Files',
     default: '24h',
@@ -264,6 +270,12 @@ export const variables = {
     group: 'Jobs',
     default: '24h',
     description: 'how long an Idempotency-Key is remembered',
+    parse: duration(1000),
+  },
+  JOB_TTL: {
+    group: 'Jobs',
+    default: '30d',
+    description: 'how long a job that has ended is kept, with its row errors; no less than the other TTLs',
     parse: duration(1000),
   },
 } as const satisfies Variables;

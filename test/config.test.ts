@@ -44,7 +44,12 @@ t.test('with nothing set, everything is the documented default', async (t) => {
     maxStoredBytesPerOwner: 52_428_800_000,
   });
   t.same(config.log, { level: 'info', format: 'json' });
-  t.same(config.ttl, { exportMs: 86_400_000, idempotencyMs: 86_400_000 });
+  t.same(config.ttl, {
+    uploadMs: 86_400_000,
+    exportMs: 86_400_000,
+    idempotencyMs: 86_400_000,
+    jobMs: 2_592_000_000,
+  });
   t.equal(config.seed, 'auto');
   t.equal(config.shutdownTimeoutMs, 30_000);
 });
@@ -107,6 +112,8 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     MAX_UNFINISHED_JOBS_PER_OWNER: ['3', (c) => c.jobs.maxUnfinishedPerOwner, 3],
     MAX_RUNNING_JOBS_PER_OWNER: ['1', (c) => c.jobs.maxRunningPerOwner, 1],
     MAX_STORED_SIZE_PER_OWNER: ['5GB', (c) => c.jobs.maxStoredBytesPerOwner, 5e9],
+    UPLOAD_TTL: ['2h', (c) => c.ttl.uploadMs, 7_200_000],
+    JOB_TTL: ['60d', (c) => c.ttl.jobMs, 5_184_000_000],
     IDEMPOTENCY_TTL: ['1h', (c) => c.ttl.idempotencyMs, 3_600_000],
   };
 
@@ -267,6 +274,13 @@ t.test('variables that contradict each other are refused', async (t) => {
     t.same(complaints({ HOST, API_KEYS: key }), []);
   }
   for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) t.same(complaints({ HOST }), [], HOST);
+});
+
+t.test('what belongs to a job is not kept for longer than the job', async (t) => {
+  t.match(complaints({ JOB_TTL: '2h', UPLOAD_TTL: '1h' }), [
+    'JOB_TTL="2h" takes no less than EXPORT_TTL and IDEMPOTENCY_TTL; run with --help',
+  ]);
+  t.same(complaints({ JOB_TTL: '24h' }), []);
 });
 
 t.test('connections that do not suffice for one import are refused with the number that does', async (t) => {
