@@ -20,6 +20,7 @@ import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
 import quotas from '../plugins/quotas.ts';
 import rateLimit from '../plugins/rate-limit.ts';
+import remoteFiles from '../plugins/remote-files.ts';
 import securityHeaders from '../plugins/security-headers.ts';
 import seed from '../plugins/seed.ts';
 import storage from '../plugins/storage.ts';
@@ -73,6 +74,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
 
   // What the service is for.
   await app.register(importJobs);
+  await app.register(remoteFiles);
   await app.register(imports);
   await app.register(importErrors);
   await app.register(exports);

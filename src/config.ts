@@ -55,6 +55,11 @@ function assemble(values: Values<typeof variables>) {
       maxRowErrors: values.MAX_ROW_ERRORS,
       maxRecordBytes,
     },
+    remote: {
+      on: values.REMOTE_FILES === 'on',
+      allow: values.REMOTE_ALLOW ?? [],
+      timeoutMs: values.REMOTE_TIMEOUT,
+    },
     jobs: {
       concurrency: values.JOB_CONCURRENCY,
       maxUnfinished: values.MAX_UNFINISHED_JOBS,

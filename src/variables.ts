@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseApiKeys } from './api-keys.ts';
 import { parseDatabaseUrl, tlsModes } from './database-url.ts';
 import { bytes, choice, duration, integer, type Parsed, text, type Variables } from './environment.ts';
+import { parseAllowedHosts } from './remote/allowed-hosts.ts';
 
 const cores = availableParallelism();
 const day = 86_400_000;
@@ -231,6 +232,25 @@ export const variables = {
     defaultText: 'as many as cores, 2 to 4',
     description: 'database connections that load one file',
     parse: integer(1, 64),
+  },
+
+  REMOTE_FILES: {
+    group: 'Imports',
+    default: 'off',
+    description: 'on: imports may name a file_url, which the service fetches',
+    parse: choice('on', 'off'),
+  },
+  REMOTE_ALLOW: {
+    group: 'Imports',
+    default: null,
+    description: 'hosts of a file_url, separated by commas, that may be reached although private; host or host:port',
+    parse: parseAllowedHosts,
+  },
+  REMOTE_TIMEOUT: {
+    group: 'Imports',
+    default: '10m',
+    description: 'how long fetching a file_url may take',
+    parse: duration(100, day),
   },
 
   JOB_CONCURRENCY: {
