@@ -11,7 +11,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import t, { type Test } from 'tap';
-import { FileStore } from '../src/file-store.ts';
+import { FileStore, FileTooLarge } from '../src/file-store.ts';
 import { parseAllowedHosts } from '../src/remote/allowed-hosts.ts';
 import { type FetchOptions, fetchFile } from '../src/remote/fetch-file.ts';
 import { fileNameOf, parseFileUrl } from '../src/remote/parse-file-url.ts';
@@ -320,6 +320,7 @@ t.test('a name is looked up once, and the address that was checked is the one co
 });
 
 t.test('a file that does not arrive whole is no file', async (t) => {
+  let broken = Promise.withResolvers<void>();
   const chunked: Answer = (response) => response.writeHead(200).end(content);
   const server = await serve(t, {
     '/chunked': chunked,
@@ -328,10 +329,12 @@ t.test('a file that does not arrive whole is no file', async (t) => {
     '/short': (response) => {
       response.writeHead(200, { 'content-length': '1000' }).write(content);
       setImmediate(() => response.destroy());
+      response.once('close', broken.resolve);
     },
     '/short-chunked': (response) => {
       response.writeHead(200).write(content);
       setImmediate(() => response.destroy());
+      response.once('close', broken.resolve);
     },
     '/endless': (response) => {
       response.writeHead(200, { connection: 'close' });
@@ -348,7 +351,7 @@ t.test('a file that does not arrive whole is no file', async (t) => {
   t.match(await fetch(`${server.url}/chunked`), { stored: { bytes: content.length }, gzip: false });
   t.equal((await files()).length, 1);
   for (const path of ['/large', '/large-chunked'])
-    await t.rejects(fetch(server.url + path), { maxBytes: 10_000 }, path);
+    await t.rejects(fetch(server.url + path), new FileTooLarge(10_000), path);
   const failures: [string, RegExp | string][] = [
     ['/short', `the connection broke after ${content.length} bytes`],
     ['/short-chunked', /^the connection broke after \d+ bytes$/],
@@ -360,6 +363,16 @@ t.test('a file that does not arrive whole is no file', async (t) => {
   ];
   for (const [path, message] of failures) {
     await t.rejects(fetch(server.url + path), { code: 'file_url_failed', message }, path);
+  }
+  for (const path of ['/short', '/short-chunked']) {
+    // As a meter that has to ask the database first; by the second file the first connection's end has arrived.
+    const meter = async function* (bytes: AsyncIterable<Uint8Array>) {
+      await broken.promise;
+      await fetch(`${server.url}/chunked`);
+      yield* bytes;
+    };
+    broken = Promise.withResolvers<void>();
+    await t.rejects(fetch(server.url + path, { meter }), { code: 'file_url_failed' }, `${path}, read late`);
   }
   const raw = async (answer: string) => {
     const tcp = createTcpServer((socket) => {
@@ -378,13 +391,17 @@ t.test('a file that does not arrive whole is no file', async (t) => {
   await t.rejects(fetch(await raw(upgrade)), { code: 'file_url_failed' });
   const closed = await serve(t, {});
   await t.rejects(fetch(`https://127.0.0.1:${closed.port}/`), { code: 'file_url_failed', message: /TLS/ });
-  t.equal((await files()).length, 1);
+  t.equal((await files()).length, 3, 'those that did');
 });
 
-t.test('a server that is silent or slow is given up', async (t) => {
+t.test('a server that is silent or slow is given up, and one whose file is not wanted', async (t) => {
+  let closed = Promise.withResolvers<void>();
   const server = await serve(t, {
     '/silent': () => {},
-    '/stalls': (response) => void response.writeHead(200, { 'content-length': '1000' }).write(content),
+    '/stalls': (response) => {
+      response.writeHead(200, { 'content-length': '1000' }).write(content);
+      response.once('close', closed.resolve);
+    },
     '/drips': (response) => {
       response.writeHead(200, { 'content-length': '1000' });
       const drip = setInterval(() => response.write('x'), 20);
@@ -400,6 +417,12 @@ t.test('a server that is silent or slow is given up', async (t) => {
     const message = 'the file did not arrive within 0.2 s (REMOTE_TIMEOUT)';
     await t.rejects(fetch(server.url + path, { timeoutMs: 200 }), { code: 'file_url_failed', message }, path);
   }
+  closed = Promise.withResolvers<void>();
+  const meter = () => {
+    throw new Error('no room');
+  };
+  await t.rejects(fetch(`${server.url}/stalls`, { meter }), { message: 'no room' });
+  await closed.promise;
   const never = () => new Promise<never>(() => {});
   const allow = [{ host: 'a.example', port: null }];
   await t.rejects(fetch('http://a.example/', { allow, resolve: never, timeoutMs: 50 }), { code: 'file_url_failed' });

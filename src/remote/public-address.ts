@@ -1,5 +1,6 @@
 // Which addresses belong to the public internet. Everything that is not known to does not: a request to anything else would
 // be made with the reach of this service, not of the client (server-side request forgery).
+import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import ipaddr from 'ipaddr.js';
 
@@ -14,7 +15,8 @@ const hostAgents = ['168.63.129.16'];
  * @param text as a resolver or a parsed URL gives it, without brackets.
  */
 export function isPublicAddress(text: string): boolean {
-  if (!ipaddr.isValid(text)) return false;
+  // ipaddr.js alone would also take 1.2.3.
+  if (isIP(text) === 0) return false;
   const address = ipaddr.parse(text);
   if (address.range() !== 'unicast') return false;
   if (address.kind() === 'ipv6' && !address.match(globalUnicast)) return false;
