@@ -57,8 +57,6 @@ async function get(
     // No agent: no connection is shared, no proxy asked.
     const request = get(url, { agent: false, headers, lookup: pinned, signal });
     request.once('response', (response) => {
-      // It may break before anybody reads it; who does then is told all the same.
-      response.on('error', () => {});
       request.setTimeout(stallMs, () => response.destroy(stalled(stallMs)));
       resolve(response);
     });
