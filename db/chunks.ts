@@ -1,7 +1,7 @@
 // Checkpoints: one row per committed chunk of an import, written in the transaction that loads the chunk.
 import type { Kysely } from 'kysely';
 import type { TransactionSql } from './client.ts';
-import type { ChunksTable, Database } from './tables.ts';
+import { type ChunksTable, chunkColumns, type Database } from './tables.ts';
 
 /** @returns false when the chunk had been committed before; there is nothing left to do for it. */
 export async function insertCheckpoint(tx: TransactionSql, checkpoint: ChunksTable): Promise<boolean> {
@@ -15,7 +15,7 @@ export async function insertCheckpoint(tx: TransactionSql, checkpoint: ChunksTab
 
 /** The committed chunks of a job, in file order. */
 export async function findCheckpoints(db: Kysely<Database>, jobId: string): Promise<ChunksTable[]> {
-  return await db.selectFrom('bulk.chunks').selectAll().where('job_id', '=', jobId).orderBy('chunk').execute();
+  return await db.selectFrom('bulk.chunks').select(chunkColumns).where('job_id', '=', jobId).orderBy('chunk').execute();
 }
 
 export interface LineRange {

@@ -2,7 +2,7 @@
 // running job names its attempt, and changes nothing once the job has ended or a later attempt has begun.
 import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import type { TransactionSql } from './client.ts';
-import type { Database, JobFailure, JobStatus, JobsTable } from './tables.ts';
+import { type Database, type JobFailure, type JobStatus, type JobsTable, jobColumns } from './tables.ts';
 
 export type Job = Selectable<JobsTable>;
 export type JobType = Job['type'];
@@ -11,12 +11,17 @@ type Db = Kysely<Database>;
 const unfinished = ['pending', 'processing'] as const;
 
 export async function createJob(db: Db, job: Insertable<JobsTable>): Promise<Job> {
-  return await db.insertInto('bulk.jobs').values(job).returningAll().executeTakeFirstOrThrow();
+  return await db.insertInto('bulk.jobs').values(job).returning(jobColumns).executeTakeFirstOrThrow();
 }
 
-/** @param owner whose the job must be; undefined: anybody's. */
+/** @param owner whose the job must be; undefined: anybody's. One that is being swept is not found. */
 export async function findJob(db: Db, type: JobType, id: string, owner?: string): Promise<Job | undefined> {
-  let query = db.selectFrom('bulk.jobs').selectAll().where('id', '=', id).where('type', '=', type);
+  let query = db
+    .selectFrom('bulk.jobs')
+    .select(jobColumns)
+    .where('id', '=', id)
+    .where('type', '=', type)
+    .where('swept_at', 'is', null);
   if (owner !== undefined) query = query.where('owner', '=', owner);
   return await query.executeTakeFirst();
 }
@@ -35,7 +40,13 @@ export interface JobListing {
 /** Newest first. After a job that is gone there is nothing: those before it are older, and went before. */
 export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
   const { type, status, resource, owner, after, limit } = listing;
-  let query = db.selectFrom('bulk.jobs').selectAll().where('type', '=', type).orderBy('seq', 'desc').limit(limit);
+  let query = db
+    .selectFrom('bulk.jobs')
+    .select(jobColumns)
+    .where('type', '=', type)
+    .where('swept_at', 'is', null)
+    .orderBy('seq', 'desc')
+    .limit(limit);
   if (owner !== undefined) query = query.where('owner', '=', owner);
   if (status) query = query.where('status', '=', status);
   if (resource) query = query.where('resource', '=', resource);
@@ -55,7 +66,7 @@ export async function cancelJob(db: Db, type: JobType, id: string): Promise<Job 
     .where('id', '=', id)
     .where('type', '=', type)
     .where('status', 'in', unfinished)
-    .returningAll()
+    .returning(jobColumns)
     .executeTakeFirst();
 }
 
@@ -75,7 +86,7 @@ export async function startAttempt(db: Db, type: JobType, id: string, runner: st
     .where('id', '=', id)
     .where('type', '=', type)
     .where('status', 'in', unfinished)
-    .returningAll()
+    .returning(jobColumns)
     .executeTakeFirst();
 }
 
@@ -92,7 +103,7 @@ export async function endJob(db: Db, job: Pick<Job, 'id' | 'attempt'>, end: JobE
     .where('id', '=', job.id)
     .where('attempt', '=', job.attempt)
     .where('status', '=', 'processing')
-    .returningAll()
+    .returning(jobColumns)
     .executeTakeFirst();
 }
 

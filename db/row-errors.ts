@@ -1,6 +1,6 @@
 // Reads the row errors of an import, in line order. They are written by COPY (src/import/load-chunk.ts).
 import type { Kysely } from 'kysely';
-import type { Database, RowErrorsTable } from './tables.ts';
+import { type Database, type RowErrorsTable, rowErrorColumns } from './tables.ts';
 
 /** Place of an error in the order of the file. */
 export interface ErrorCursor {
@@ -18,7 +18,7 @@ export interface ErrorPage {
 export async function listRowErrors(db: Kysely<Database>, jobId: string, page: ErrorPage): Promise<RowErrorsTable[]> {
   let query = db
     .selectFrom('bulk.row_errors')
-    .selectAll()
+    .select(rowErrorColumns)
     .where('job_id', '=', jobId)
     .where('record', '<=', page.throughRecord)
     .orderBy('record')

@@ -52,7 +52,40 @@ export interface JobsTable {
   completed_at: OptionalTime;
   /** Export: when the file may be swept. */
   expires_at: OptionalTime;
+  /** Past its time, and gone for clients; its parts are being deleted. */
+  swept_at: OptionalTime;
 }
+
+/**
+ * Columns are always listed: a prepared `SELECT *` fails inside a transaction (0A000) once a newer version has added a
+ * column, and that version migrates while this one runs.
+ */
+export const jobColumns = [
+  'id',
+  'seq',
+  'type',
+  'resource',
+  'format',
+  'status',
+  'options',
+  'owner',
+  'attempt',
+  'runner',
+  'file',
+  'sha256',
+  'bytes_total',
+  'bytes_processed',
+  'total_records',
+  'successful',
+  'failed',
+  'error_count',
+  'failure',
+  'created_at',
+  'started_at',
+  'completed_at',
+  'expires_at',
+  'swept_at',
+] as const satisfies readonly (keyof JobsTable)[];
 
 /** One committed chunk of an import: the checkpoint that makes loading exactly-once. */
 export interface ChunksTable {
@@ -66,6 +99,17 @@ export interface ChunksTable {
   records: number;
 }
 
+export const chunkColumns = [
+  'job_id',
+  'chunk',
+  'byte_start',
+  'byte_end',
+  'first_line',
+  'last_line',
+  'first_record',
+  'records',
+] as const satisfies readonly (keyof ChunksTable)[];
+
 export interface RowErrorsTable {
   job_id: string;
   record: number;
@@ -77,6 +121,17 @@ export interface RowErrorsTable {
   message: string;
   value: string | null;
 }
+
+export const rowErrorColumns = [
+  'job_id',
+  'record',
+  'n',
+  'line',
+  'field',
+  'code',
+  'message',
+  'value',
+] as const satisfies readonly (keyof RowErrorsTable)[];
 
 export interface IdempotencyKeysTable {
   owner: string;

@@ -21,6 +21,7 @@ import {
   viewImport,
 } from '../src/import/import-view.ts';
 import { type ReceiveOptions, receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
+import type { RemoteRequest } from '../src/import/remote-request.ts';
 import { nextLink } from '../src/page-link.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -70,19 +71,24 @@ export default fp(
       '/v1/imports',
       { config: { scope: 'write' }, schema: { response: { 202: AcceptedSchema, 200: ImportSchema } } },
       async (request, reply) => {
-        if (!request.isMultipart()) throw refuseBody(request);
+        const remote = request.isMultipart() ? null : readJson(request, app.remoteFiles.read);
         const claim = await app.idempotency.claim(request);
         let upload: Upload | null = null;
         try {
           if (!claim.earlier) await quotas.assertRoom('import', request.owner);
           const query = readOptions(Object.entries(request.query as Record<string, unknown>));
           if (query.resource !== undefined) checkResource(query.resource);
-          upload = await receive(request, storage.uploads, config.import.maxUploadBytes, query, (content) =>
-            // A request that is sent again stores nothing.
-            claim.earlier ? content : quotas.meter(request.owner, content),
-          );
-          const asked = checkImportRequest(mergeOptions(query, upload));
-          const fingerprint = fingerprintOf(asked, upload.stored);
+          // A request that is sent again stores nothing.
+          const meter = (content: AsyncIterable<Uint8Array>) =>
+            claim.earlier ? content : quotas.meter(request.owner, content);
+          if (!remote) upload = await receive(request, storage.uploads, config.import.maxUploadBytes, query, meter);
+          else {
+            // What is wrong with it is said before the file is fetched, and a request that is sent again fetches nothing.
+            checkImportRequest(mergeOptions(query, remote));
+            if (!claim.earlier) upload = await app.remoteFiles.fetch(remote, meter, request, reply);
+          }
+          const asked = checkImportRequest(mergeOptions(query, upload ?? remote!));
+          const fingerprint = fingerprintOf(asked, remote ?? upload!.stored);
           if (claim.earlier) {
             assertSameRequest(claim, fingerprint);
             const earlier = await findJob(db, 'import', claim.earlier.jobId, request.jobsOf);
@@ -90,7 +96,7 @@ export default fp(
             reply.header('idempotency-replayed', 'true').header('location', `/v1/imports/${earlier.id}`);
             return await viewImport(db, earlier, queue.parents, request.jobsOf);
           }
-          const { stored } = upload;
+          const { stored } = upload!;
           // From here on it is not for this request to remove it.
           upload = null;
           const job = await acceptImport(accept, asked, stored, request.owner, async (tx, job) => {
@@ -148,15 +154,16 @@ export default fp(
       },
     );
   },
-  { name: 'imports', dependencies: ['import-jobs', 'idempotency', 'auth', 'quotas'] },
+  { name: 'imports', dependencies: ['import-jobs', 'idempotency', 'auth', 'quotas', 'remote-files'] },
 );
 
-/** The body of a request that is not a form: JSON would name a file elsewhere, anything else cannot be a file. */
-function refuseBody({ headers }: FastifyRequest): Error {
-  if (/^application\/json\b/i.test(headers['content-type'] ?? '')) {
-    return problem('remote_files_off', 'imports from a file_url are off; send the file as multipart/form-data');
-  }
-  return problem('unsupported_media_type', "send the file as multipart/form-data, in the field 'file'");
+/** The body of a request that is not a form: JSON names a file elsewhere, anything else cannot be a file. */
+function readJson(request: FastifyRequest, read: (request: FastifyRequest) => RemoteRequest): RemoteRequest {
+  if (/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return read(request);
+  throw problem(
+    'unsupported_media_type',
+    "send the file as multipart/form-data, in the field 'file', or JSON with its file_url",
+  );
 }
 
 /** @throws Problem unknown_option, resource_required. */
@@ -204,7 +211,7 @@ async function receive(
 }
 
 /** @throws Problem resource_required. */
-function mergeOptions(query: Options, { fields, fileName }: Upload): ImportRequest {
+function mergeOptions(query: Options, { fields, fileName }: Pick<Upload, 'fields' | 'fileName'>): ImportRequest {
   const { resource, ...options } = { ...query, ...readOptions(fields) };
   if (resource === undefined) {
     throw problem('resource_required', `resource is required, one of: ${[...resources.keys()].join(', ')}`);

@@ -15,9 +15,17 @@ import { referencesOf } from '../src/resources/resource.ts';
 /** Runs one attempt of a job to its end. Rejecting means: not ended, hand it on. */
 export type RunJob = (jobId: string, signal: AbortSignal) => Promise<void>;
 
+/** Does a recurring task once. Rejecting means: never mind, the next time will do. */
+export type RunTask = (signal: AbortSignal) => Promise<void>;
+
 export interface JobQueue {
   /** Names the function that runs jobs of a type; jobs are fetched once the app is ready. */
   register(type: JobType, run: RunJob): void;
+  /**
+   * Names the function that does a recurring task: at every start and then as scheduled, in one process at a time.
+   * @param cron in UTC, no finer than a minute.
+   */
+  schedule(task: string, cron: string, run: RunTask): void;
   /** Gives every job that may run its queue entry. Part of each transaction that makes or ends a job. */
   enqueueReady(tx: Transaction<Database>): Promise<void>;
   /** Tells a job that runs in this process that it was cancelled; one elsewhere sees it at its next chunk. */
@@ -54,6 +62,15 @@ const queueOptions = {
   deleteAfterSeconds: 3_600,
   notify: true,
 };
+/** A task that fails, or whose process dies, is left to its next occurrence. */
+const taskOptions = {
+  policy: 'exclusive',
+  heartbeatSeconds: 10,
+  expireInSeconds: 3_600,
+  retryLimit: 0,
+  deleteAfterSeconds: 3_600,
+};
+const taskPolling = { pollingIntervalSeconds: 10 };
 /** The second is for when announcements are listened for: retries are not announced. */
 const polling = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
 /** As in db/client.ts. pg-boss hands it to its driver, though its types do not say so. */
@@ -90,7 +107,9 @@ export default fp(
       referencesOf(child).map(({ resource }) => ({ child: child.name, parent: resource })),
     );
     const runs = new Map<JobType, RunJob>();
+    const tasks = new Map<string, { cron: string; run: RunTask }>();
     const running = new Map<string, AbortController>();
+    const stopping = new AbortController();
 
     async function enqueueReady(tx: Transaction<Database>): Promise<void> {
       await lockQueueing(tx);
@@ -121,6 +140,20 @@ export default fp(
       });
     }
 
+    async function startTask(task: string, cron: string, run: RunTask): Promise<void> {
+      await boss.createQueue(task, taskOptions);
+      await boss.schedule(task, cron);
+      await boss.send(task);
+      await boss.work(task, taskPolling, async ([entry]) => {
+        try {
+          if (entry) await run(AbortSignal.any([entry.signal, stopping.signal]));
+        } catch (error) {
+          if (stopping.signal.aborted) return;
+          app.log.warn({ err: error, task }, 'A recurring task failed; it will be done the next time');
+        }
+      });
+    }
+
     const sweep = async () =>
       await app.db.transaction().execute(async (tx) => {
         await requeueOrphaned(tx, { runner, running: [...running.keys()] });
@@ -137,17 +170,20 @@ export default fp(
         const concurrency = { import: budget.importJobs, export: budget.exportJobs }[type];
         for (let count = 0; count < concurrency; count++) await startWorker(type);
       }
+      for (const [task, { cron, run }] of tasks) await startTask(task, cron, run);
     });
 
     // Before the server closes: chunks in flight commit, the entries of unfinished jobs go back to the queue.
     app.addHook('preClose', async () => {
       clearInterval(sweeper);
-      for (const controller of running.values()) controller.abort(new Interrupted('the service is stopping'));
+      const interrupted = new Interrupted('the service is stopping');
+      for (const controller of [stopping, ...running.values()]) controller.abort(interrupted);
       await boss.stop({ graceful: true, timeout: app.config.shutdownTimeoutMs });
     });
 
     app.decorate('queue', {
       register: (type, run) => void runs.set(type, run),
+      schedule: (task, cron, run) => void tasks.set(task, { cron, run }),
       enqueueReady,
       abort: (jobId) => running.get(jobId)?.abort(new Interrupted('the job was cancelled')),
       parents,

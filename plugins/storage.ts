@@ -1,5 +1,6 @@
 // Where uploads wait for their import and exported files for their download.
 import fp from 'fastify-plugin';
+import { findInstallationId } from '../db/installation.ts';
 import { FileStore } from '../src/file-store.ts';
 
 export interface Storage {
@@ -16,7 +17,11 @@ declare module 'fastify' {
 export default fp(
   async (app) => {
     const { uploadDir, exportDir } = app.config;
-    app.decorate('storage', { uploads: await FileStore.open(uploadDir), exports: await FileStore.open(exportDir) });
+    const origin = await findInstallationId(app.sql);
+    app.decorate('storage', {
+      uploads: await FileStore.open(uploadDir, { origin }),
+      exports: await FileStore.open(exportDir, { origin }),
+    });
   },
-  { name: 'storage' },
+  { name: 'storage', dependencies: ['database'] },
 );

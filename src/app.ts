@@ -7,6 +7,7 @@ import database from '../plugins/database.ts';
 import exportJobs from '../plugins/export-jobs.ts';
 import exports from '../plugins/exports.ts';
 import health from '../plugins/health.ts';
+import housekeeping from '../plugins/housekeeping.ts';
 import idempotency from '../plugins/idempotency.ts';
 import identity from '../plugins/identity.ts';
 import importErrors from '../plugins/import-errors.ts';
@@ -19,6 +20,7 @@ import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
 import quotas from '../plugins/quotas.ts';
 import rateLimit from '../plugins/rate-limit.ts';
+import remoteFiles from '../plugins/remote-files.ts';
 import securityHeaders from '../plugins/security-headers.ts';
 import seed from '../plugins/seed.ts';
 import storage from '../plugins/storage.ts';
@@ -59,8 +61,8 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(auth);
 
   // What jobs and routes stand on.
-  await app.register(storage);
   await app.register(database);
+  await app.register(storage);
   await app.register(streamPool);
   await app.register(parsePool);
   await app.register(jobQueue);
@@ -72,11 +74,13 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
 
   // What the service is for.
   await app.register(importJobs);
+  await app.register(remoteFiles);
   await app.register(imports);
   await app.register(importErrors);
   await app.register(exports);
   await app.register(exportJobs);
 
+  await app.register(housekeeping);
   await app.register(health);
   await app.register(metrics);
   await app.register(seed);

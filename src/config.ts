@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Connection } from '../db/client.ts';
 import { connectionBudget } from './connection-budget.ts';
 import { type Address, tlsOptions } from './database-url.ts';
-import { type Environment, fault, readEnvironment, type Values } from './environment.ts';
+import { type Environment, fault, inWords, readEnvironment, type Values } from './environment.ts';
 import { StartFailure } from './start-failure.ts';
 import { variables } from './variables.ts';
 
@@ -21,7 +21,12 @@ export function loadConfig(env: Environment = process.env): Config {
   const { values, faults } = readEnvironment(variables, env);
   if (faults.length > 0) throw new StartFailure(faults.join('\n'), { remedy });
   const config = assemble(values);
-  const conflicts = [...accessConflicts(values), ...databaseConflicts(values, env), ...poolConflicts(config)];
+  const conflicts = [
+    ...accessConflicts(values),
+    ...databaseConflicts(values, env),
+    ...poolConflicts(config),
+    ...retentionConflicts(values),
+  ];
   if (conflicts.length > 0) throw new StartFailure(conflicts.join('\n'), { remedy });
   return deepFreeze(config);
 }
@@ -50,6 +55,11 @@ function assemble(values: Values<typeof variables>) {
       maxRowErrors: values.MAX_ROW_ERRORS,
       maxRecordBytes,
     },
+    remote: {
+      on: values.REMOTE_FILES === 'on',
+      allow: values.REMOTE_ALLOW ?? [],
+      timeoutMs: values.REMOTE_TIMEOUT,
+    },
     jobs: {
       concurrency: values.JOB_CONCURRENCY,
       maxUnfinished: values.MAX_UNFINISHED_JOBS,
@@ -59,7 +69,12 @@ function assemble(values: Values<typeof variables>) {
     },
     access: { keys: values.API_KEYS ?? [], open: values.AUTH === 'none', corsOrigin: values.CORS_ORIGIN ?? null },
     log: { level: values.LOG_LEVEL, format: values.LOG_FORMAT },
-    ttl: { exportMs: values.EXPORT_TTL, idempotencyMs: values.IDEMPOTENCY_TTL },
+    ttl: {
+      uploadMs: values.UPLOAD_TTL,
+      exportMs: values.EXPORT_TTL,
+      idempotencyMs: values.IDEMPOTENCY_TTL,
+      jobMs: values.JOB_TTL,
+    },
     seed: values.SEED,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
     maxEventLoopDelayMs: values.MAX_EVENT_LOOP_DELAY,
@@ -136,6 +151,14 @@ function suffices(config: Config, maxConnections: number): boolean {
     if (error instanceof RangeError) return false;
     throw error;
   }
+}
+
+/** What belongs to a job goes with it: nothing may be promised for longer. */
+function retentionConflicts(values: Values<typeof variables>): string[] {
+  const parts = ['UPLOAD_TTL', 'EXPORT_TTL', 'IDEMPOTENCY_TTL'] as const;
+  const longer = parts.filter((name) => values[name] > values.JOB_TTL);
+  if (longer.length === 0) return [];
+  return [fault('JOB_TTL', inWords(values.JOB_TTL), `takes no less than ${longer.join(' and ')}`)];
 }
 
 function deepFreeze<T>(value: T): T {

@@ -111,7 +111,8 @@ export const duration = (leastMs: number, mostMs = 3650 * 86_400_000) => {
   };
 };
 
-function inWords(ms: number): string {
+/** As it would be written in the environment. */
+export function inWords(ms: number): string {
   const [unit, length] = Object.entries(durationUnits).findLast(([, length]) => ms >= length && ms % length === 0) ?? [
     'ms',
     1,

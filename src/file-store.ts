@@ -1,8 +1,8 @@
 // A folder of files with names of our own making. A file appears under its key only when it is complete and on disk;
 // nothing that a client sends ever becomes part of a path.
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, createWriteStream, type Stats } from 'node:fs';
+import { access, constants, mkdir, open, opendir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,8 +10,9 @@ import { pipeline } from 'node:stream/promises';
 const partSuffix = '.part';
 /** What may wait to be written: with 16 KiB, Node's default, uploads take a quarter longer. */
 const writtenAheadBytes = 1024 * 1024;
-/** An upload that has not grown for this long was left behind by a process that died. */
-const abandonedAfterMs = 3_600_000;
+const keyPattern = /^[0-9a-f-]{36}$/;
+/** A file that is being written is never older than this, however slowly its bytes come. */
+const defaultTouchMs = 600_000;
 
 export interface StoredFile {
   key: string;
@@ -28,27 +29,40 @@ export class FileTooLarge extends Error {
   }
 }
 
+export interface FileStoreOptions {
+  /** A UUID whose first part begins every key: it tells the files of one database from those of another. Default: none. */
+  origin?: string;
+  /** How often a file that is being written is marked as such. Default 10 minutes. */
+  touchMs?: number;
+}
+
+/** A file of a store, complete or not. */
+export interface FoundFile {
+  key: string;
+  complete: boolean;
+  /** When it was last written, or marked as being written. */
+  modifiedAt: Date;
+}
+
 export class FileStore {
   readonly #folder: string;
+  readonly #keyPrefix: string;
+  readonly #touchMs: number;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, { origin = '', touchMs = defaultTouchMs }: FileStoreOptions) {
     this.#folder = folder;
+    this.#keyPrefix = origin.slice(0, 8);
+    this.#touchMs = touchMs;
   }
 
   /**
-   * Makes the folder if need be, and clears away what a dead process left half-written.
+   * Makes the folder if need be.
    * @throws the file system's error (EACCES …) when the folder cannot be written.
    */
-  static async open(folder: string): Promise<FileStore> {
+  static async open(folder: string, options: FileStoreOptions = {}): Promise<FileStore> {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK | constants.X_OK);
-    const store = new FileStore(folder);
-    for (const name of await readdir(folder)) {
-      if (!name.endsWith(partSuffix)) continue;
-      const { mtimeMs } = await stat(path.join(folder, name));
-      if (Date.now() - mtimeMs > abandonedAfterMs) await rm(path.join(folder, name), { force: true });
-    }
-    return store;
+    return new FileStore(folder, options);
   }
 
   /**
@@ -60,8 +74,10 @@ export class FileStore {
     options: { maxBytes?: number; signal?: AbortSignal } = {},
   ): Promise<StoredFile> {
     const { maxBytes = Number.POSITIVE_INFINITY, signal } = options;
-    const key = randomUUID();
+    const key = this.#keyPrefix + randomUUID().slice(this.#keyPrefix.length);
     const part = this.path(key) + partSuffix;
+    // Before the file is there, and after it was renamed, there is nothing to mark.
+    const touching = setInterval(() => utimes(part, new Date(), new Date()).catch(() => {}), this.#touchMs).unref();
     const hash = createHash('sha256');
     let bytes = 0;
     const measure = new Transform({
@@ -85,6 +101,19 @@ export class FileStore {
     } catch (error) {
       await rm(part, { force: true });
       throw error;
+    } finally {
+      clearInterval(touching);
+    }
+  }
+
+  /** The files of this origin, half-written ones too; others that lie in the folder are passed over. */
+  async *list(): AsyncGenerator<FoundFile> {
+    for await (const { name } of await opendir(this.#folder)) {
+      const complete = !name.endsWith(partSuffix);
+      const key = complete ? name : name.slice(0, -partSuffix.length);
+      if (!keyPattern.test(key) || !key.startsWith(this.#keyPrefix)) continue;
+      const found = await statOrNull(path.join(this.#folder, name));
+      if (found) yield { key, complete, modifiedAt: found.mtime };
     }
   }
 
@@ -95,21 +124,25 @@ export class FileStore {
 
   /** Size in bytes, or null when the file is gone. */
   async size(key: string): Promise<number | null> {
-    const found = await stat(this.path(key)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
-    return found?.size ?? null;
+    return (await statOrNull(this.path(key)))?.size ?? null;
   }
 
-  async remove(key: string): Promise<void> {
-    await rm(this.path(key), { force: true });
+  async remove(key: string, complete = true): Promise<void> {
+    await rm(complete ? this.path(key) : this.path(key) + partSuffix, { force: true });
   }
 
   path(key: string): string {
-    if (!/^[0-9a-f-]{36}$/.test(key)) throw new Error('not a key of this store');
+    if (!keyPattern.test(key)) throw new Error('not a key of this store');
     return path.join(this.#folder, key);
   }
+}
+
+/** null: the file is gone. */
+async function statOrNull(file: string): Promise<Stats | null> {
+  return await stat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
 }
 
 /** A renamed file survives a power failure only once its folder is on disk as well (fsync(2)). */

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { parseApiKeys } from './api-keys.ts';
 import { parseDatabaseUrl, tlsModes } from './database-url.ts';
 import { bytes, choice, duration, integer, type Parsed, text, type Variables } from './environment.ts';
+import { parseAllowedHosts } from './remote/allowed-hosts.ts';
 
 const cores = availableParallelism();
 const day = 86_400_000;
@@ -172,6 +173,12 @@ export const variables = {
     description: 'folder of exported files',
     parse: text(),
   },
+  UPLOAD_TTL: {
+    group: 'Files',
+    default: '24h',
+    description: 'how long an uploaded file is kept once its import has ended',
+    parse: duration(1000),
+  },
   EXPORT_TTL: {
     group: 'Files',
     default: '24h',
@@ -227,6 +234,25 @@ export const variables = {
     parse: integer(1, 64),
   },
 
+  REMOTE_FILES: {
+    group: 'Imports',
+    default: 'off',
+    description: 'on: imports may name a file_url, which the service fetches',
+    parse: choice('on', 'off'),
+  },
+  REMOTE_ALLOW: {
+    group: 'Imports',
+    default: null,
+    description: 'hosts of a file_url, separated by commas, that may be reached although private; host or host:port',
+    parse: parseAllowedHosts,
+  },
+  REMOTE_TIMEOUT: {
+    group: 'Imports',
+    default: '10m',
+    description: 'how long fetching a file_url may take',
+    parse: duration(100, day),
+  },
+
   JOB_CONCURRENCY: {
     group: 'Jobs',
     default: '2',
@@ -264,6 +290,12 @@ export const variables = {
     group: 'Jobs',
     default: '24h',
     description: 'how long an Idempotency-Key is remembered',
+    parse: duration(1000),
+  },
+  JOB_TTL: {
+    group: 'Jobs',
+    default: '30d',
+    description: 'how long a job that has ended is kept, with its row errors; no less than the other TTLs',
     parse: duration(1000),
   },
 } as const satisfies Variables;

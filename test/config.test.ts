@@ -44,7 +44,13 @@ t.test('with nothing set, everything is the documented default', async (t) => {
     maxStoredBytesPerOwner: 52_428_800_000,
   });
   t.same(config.log, { level: 'info', format: 'json' });
-  t.same(config.ttl, { exportMs: 86_400_000, idempotencyMs: 86_400_000 });
+  t.same(config.ttl, {
+    uploadMs: 86_400_000,
+    exportMs: 86_400_000,
+    idempotencyMs: 86_400_000,
+    jobMs: 2_592_000_000,
+  });
+  t.same(config.remote, { on: false, allow: [], timeoutMs: 600_000 });
   t.equal(config.seed, 'auto');
   t.equal(config.shutdownTimeoutMs, 30_000);
 });
@@ -102,11 +108,25 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     IMPORT_BATCH_BYTES: ['64kib', (c) => c.import.chunkBytes, 65_536],
     IMPORT_WORKERS: ['3', (c) => c.import.workers, 3],
     IMPORT_CONNECTIONS: ['1', (c) => c.import.connections, 1],
+    REMOTE_FILES: ['on', (c) => c.remote.on, true],
+    REMOTE_ALLOW: [
+      'Files.Example.com, 0x7f.1:9000,[FD00::5]:81 ::1',
+      (c) => c.remote.allow,
+      [
+        { host: 'files.example.com', port: null },
+        { host: '127.0.0.1', port: 9000 },
+        { host: '[fd00::5]', port: 81 },
+        { host: '[::1]', port: null },
+      ],
+    ],
+    REMOTE_TIMEOUT: ['90s', (c) => c.remote.timeoutMs, 90_000],
     JOB_CONCURRENCY: ['4', (c) => c.jobs.concurrency, 4],
     MAX_UNFINISHED_JOBS: ['7', (c) => c.jobs.maxUnfinished, 7],
     MAX_UNFINISHED_JOBS_PER_OWNER: ['3', (c) => c.jobs.maxUnfinishedPerOwner, 3],
     MAX_RUNNING_JOBS_PER_OWNER: ['1', (c) => c.jobs.maxRunningPerOwner, 1],
     MAX_STORED_SIZE_PER_OWNER: ['5GB', (c) => c.jobs.maxStoredBytesPerOwner, 5e9],
+    UPLOAD_TTL: ['2h', (c) => c.ttl.uploadMs, 7_200_000],
+    JOB_TTL: ['60d', (c) => c.ttl.jobMs, 5_184_000_000],
     IDEMPOTENCY_TTL: ['1h', (c) => c.ttl.idempotencyMs, 3_600_000],
   };
 
@@ -184,6 +204,19 @@ const refused: [name: keyof typeof variables, value: string, said: string][] = [
   ],
   ['IMPORT_WORKERS', '0', 'IMPORT_WORKERS="0" takes a whole number from 1 to 256'],
   ['IMPORT_CONNECTIONS', '65', 'IMPORT_CONNECTIONS="65" takes a whole number from 1 to 64'],
+  ['REMOTE_FILES', 'yes', 'REMOTE_FILES="yes" takes one of on, off'],
+  ...['http://a.example', 'a.example/x', 'me@a.example', 'a.example:99999', ':80', 'a.example:'].map(
+    (value): [keyof typeof variables, string, string] => [
+      'REMOTE_ALLOW',
+      value,
+      `REMOTE_ALLOW="${value}" takes hosts separated by commas, each with a port or without: files.example.com, 10.0.0.5:9000, [fd00::5]`,
+    ],
+  ),
+  [
+    'REMOTE_TIMEOUT',
+    '0s',
+    'REMOTE_TIMEOUT="0s" takes a duration from 100ms to 1d, such as 500ms, 30s, 15m, 24h or 30d',
+  ],
   ['JOB_CONCURRENCY', '0', 'JOB_CONCURRENCY="0" takes a whole number from 1 to 100'],
   ['MAX_UNFINISHED_JOBS', '0', 'MAX_UNFINISHED_JOBS="0" takes a whole number from 1 to 1000000'],
   ['RATE_LIMIT', 'off', 'RATE_LIMIT="off" takes a whole number from 0 to 1000000000'],
@@ -267,6 +300,13 @@ t.test('variables that contradict each other are refused', async (t) => {
     t.same(complaints({ HOST, API_KEYS: key }), []);
   }
   for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) t.same(complaints({ HOST }), [], HOST);
+});
+
+t.test('what belongs to a job is not kept for longer than the job', async (t) => {
+  t.match(complaints({ JOB_TTL: '2h', UPLOAD_TTL: '1h' }), [
+    'JOB_TTL="2h" takes no less than EXPORT_TTL and IDEMPOTENCY_TTL; run with --help',
+  ]);
+  t.same(complaints({ JOB_TTL: '24h' }), []);
 });
 
 t.test('connections that do not suffice for one import are refused with the number that does', async (t) => {

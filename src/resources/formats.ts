@@ -9,10 +9,16 @@ export const mediaTypes: Record<Format, string> = {
   json: 'application/json; charset=utf-8',
 };
 
-const formatOfEnding: Record<string, Format> = { csv: 'csv', ndjson: 'ndjson', jsonl: 'ndjson', json: 'json' };
+const formatOfEnding = new Map<string, Format>([
+  ['csv', 'csv'],
+  ['ndjson', 'ndjson'],
+  ['jsonl', 'ndjson'],
+  ['json', 'json'],
+]);
 
 /** What a file's name says of its content; `format` is undefined when the ending is not one of ours. */
 export function formatOfFileName(name: string): { format: Format | undefined; gzip: boolean } {
-  const match = /\.([a-z]+?)(\.gz)?$/i.exec(name);
-  return { format: formatOfEnding[match?.[1]?.toLowerCase() ?? ''], gzip: match?.[2] !== undefined };
+  const gzip = /\.gz$/i.test(name);
+  const [, ending = ''] = /\.([a-z]+)$/i.exec(gzip ? name.slice(0, -3) : name) ?? [];
+  return { format: formatOfEnding.get(ending.toLowerCase()), gzip };
 }

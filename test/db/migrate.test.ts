@@ -1,12 +1,16 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { sql as sqlOf } from 'kysely';
+import type { Migration } from 'kysely/migration';
 import t, { type Test } from 'tap';
 import { type Connection, openPool, type Sql } from '../../db/client.ts';
-import { migrate } from '../../db/migrate.ts';
+import { loadMigrations, migrate } from '../../db/migrate.ts';
 import { assertSuitable, checkServer } from '../../db/server-check.ts';
 import { UnsuitableDatabase } from '../../db/unsuitable-database.ts';
 import { buildApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { explainStartFailure } from '../../src/explain-start-failure.ts';
 import { environment, temporaryFolder } from '../build.ts';
+import { ended, importFile, post, statusOf } from '../client.ts';
 import { createEmptyDatabase } from '../databases.ts';
 
 async function database(t: Pick<Test, 'after'>): Promise<{ connection: Connection; sql: Sql }> {
@@ -23,6 +27,11 @@ async function tables(sql: Sql): Promise<string[]> {
   return found.map(({ name }) => name);
 }
 
+async function missing(sql: Sql, wanted: string[]): Promise<string[]> {
+  const found = new Set(await tables(sql));
+  return wanted.filter((name) => !found.has(name));
+}
+
 /** What a start on this database says on stderr. */
 async function refusal(
   t: Pick<Test, 'after'>,
@@ -36,19 +45,23 @@ async function refusal(
   return 'it starts';
 }
 
-const all = ['0001-bulk', '0002-users', '0003-articles', '0004-comments', '0005-owners'];
-const ownTables = ['bulk.chunks', 'bulk.idempotency_keys', 'bulk.jobs', 'bulk.row_errors'];
+const all = Object.keys(await loadMigrations());
+const ownTables = ['bulk.chunks', 'bulk.idempotency_keys', 'bulk.installation', 'bulk.jobs', 'bulk.row_errors'];
 const resourceTables = ['public.articles', 'public.comments', 'public.users'];
 
 t.test('migrations lead up and down again, as far as is wanted', async (t) => {
   const { connection, sql } = await database(t);
-  t.match(await migrate(connection), all);
-  t.match(await tables(sql), [...ownTables, ...resourceTables]);
+  t.same(await migrate(connection), all);
+  t.same(await missing(sql, [...ownTables, ...resourceTables]), []);
   t.same(await migrate(connection), [], 'there is nothing left to do');
-  t.same(await migrate(connection, '0002-users'), all.slice(2).toReversed());
-  t.same(await tables(sql), [...ownTables, 'public.users']);
+  t.same(await migrate(connection, { to: '0002-users' }), all.slice(2).toReversed());
+  t.same(await missing(sql, [...ownTables, ...resourceTables]), [
+    'bulk.installation',
+    'public.articles',
+    'public.comments',
+  ]);
   t.same(await migrate(connection), all.slice(2));
-  t.same(await migrate(connection, 'nothing'), all.toReversed());
+  t.same(await migrate(connection, { to: 'nothing' }), all.toReversed());
   t.same(await tables(sql), []);
   t.same(await migrate(connection), all, 'and up once more');
 });
@@ -57,7 +70,137 @@ t.test('processes that start together migrate once', async (t) => {
   const { connection, sql } = await database(t);
   const shares = await Promise.all(Array.from({ length: 6 }, async () => await migrate(connection)));
   t.same(shares.flat().toSorted(), all, 'one of them does each migration');
-  t.match(await tables(sql), [...ownTables, ...resourceTables]);
+  t.same(await missing(sql, [...ownTables, ...resourceTables]), []);
+});
+
+t.test(
+  'migrations only add: an older version finds all that it knows, and need not fill what it does not',
+  async (t) => {
+    const { connection, sql } = await database(t);
+    const columns = async () =>
+      await sql<{ name: string; type: string; required: boolean }[]>`
+      SELECT attrelid::regclass || '.' || attname AS name, format_type(atttypid, atttypmod) AS type,
+        attnotnull AND NOT atthasdef AND attidentity = '' AS required
+      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
+      WHERE relnamespace IN ('bulk'::regnamespace, 'public'::regnamespace) AND attnum > 0 AND NOT attisdropped
+        AND relname NOT LIKE 'kysely%'`;
+    const checks = async () =>
+      await sql`
+    SELECT conname FROM pg_constraint WHERE connamespace IN ('bulk'::regnamespace, 'public'::regnamespace)`;
+    await migrate(connection, { to: '0004-comments' });
+    for (const name of all.slice(4)) {
+      const [before, checksBefore] = [await columns(), await checks()];
+      await migrate(connection, { to: name });
+      const after = new Map((await columns()).map((column) => [column.name, column]));
+      for (const column of before) {
+        t.same(after.get(column.name), column, `${name} leaves ${column.name} as it was`);
+        after.delete(column.name);
+      }
+      const olderTables = new Set(before.map((column) => column.name.replace(/\.[^.]+$/, '')));
+      for (const column of after.values()) {
+        t.notOk(olderTables.has(column.name.replace(/\.[^.]+$/, '')) && column.required, `${name}: ${column.name}`);
+      }
+      const constraints = new Set((await checks()).map(({ conname }) => conname));
+      t.ok(checksBefore.every(({ conname }) => constraints.has(conname)));
+    }
+  },
+);
+
+const later: Migration = {
+  up: async (db) => {
+    await sqlOf`ALTER TABLE bulk.jobs ADD COLUMN later text`.execute(db);
+    await sqlOf`CREATE INDEX jobs_later ON bulk.jobs (later)`.execute(db);
+  },
+  down: async (db) => {
+    await sqlOf`ALTER TABLE bulk.jobs DROP COLUMN later`.execute(db);
+  },
+};
+
+t.test('a service goes on working while a newer version migrates', async (t) => {
+  const { connection, sql } = await database(t);
+  const env = { ...environment(connection, await temporaryFolder(t)), IMPORT_BATCH_SIZE: '10' };
+  const app = await buildApp(loadConfig(env));
+  t.after(async () => await app.close());
+  const content = Array.from(
+    { length: 1_000 },
+    (_, n) =>
+      `{"id":"00000000-0000-4000-8000-${String(n).padStart(12, '0')}","email":"u${n}@a.example","name":"U","role":"admin","created_at":"2024-01-01T00:00:00Z"}`,
+  ).join('\n');
+  const file = { resource: 'users', name: 'users.ndjson', content };
+  await importFile(app, { ...file, content: '' });
+  const { job_id } = (await post(app, file)).json();
+  const reached = async () => (await statusOf(app, job_id)).processed;
+  while ((await reached()) < 100) await pause(5);
+  const before = await reached();
+  t.same(await migrate(connection, { migrations: { ...(await loadMigrations()), '9999-later': later } }), [
+    '9999-later',
+  ]);
+  t.match(await ended(app, job_id), {
+    status: 'completed',
+    successful: 1_000,
+    processed: 1_000,
+    failure: undefined,
+  });
+  t.ok(before < 1_000, 'it was in the middle');
+  t.match(await importFile(app, file), { status: 'completed', successful: 0, failed: 1_000 });
+  t.equal((await sql`SELECT FROM users`).length, 1_000);
+});
+
+t.test('a table that is in use is not waited for with everybody else queued up behind', async (t) => {
+  const { connection, sql } = await database(t);
+  await migrate(connection);
+  const migrations = { ...(await loadMigrations()), '9999-later': later };
+  const busy = Promise.withResolvers<void>();
+  const user = await sql.reserve();
+  await user`BEGIN`;
+  await user`SET LOCAL idle_in_transaction_session_timeout = 0`;
+  await user`SELECT FROM bulk.jobs`;
+  const migrating = migrate(connection, { migrations, lockTimeoutMs: 50, onBusy: () => busy.resolve() });
+  await busy.promise;
+  t.same(await sql`UPDATE bulk.jobs SET attempt = 0`, [], 'a neighbour gets its turn');
+  await user`COMMIT`;
+  user.release();
+  t.same(await migrating, ['9999-later'], 'and once the table is free, so do the migrations');
+
+  await migrate(connection, { migrations, to: all.at(-1) });
+  await sql.begin(async (tx) => {
+    await tx`SELECT FROM bulk.jobs`;
+    await t.rejects(migrate(connection, { migrations, lockTimeoutMs: 50, maxAttempts: 1 }), {
+      name: 'UnsuitableDatabase',
+      message: /in use by transactions that do not end/,
+    });
+  });
+  t.same(await migrate(connection, { migrations }), ['9999-later'], 'nothing was half done');
+});
+
+t.test('two versions that start together: the newer one has it, the older one is refused or was first', async (t) => {
+  const { connection, sql } = await database(t);
+  const newer = { ...(await loadMigrations()), '9999-later': later };
+  const older = Object.fromEntries(Object.entries(newer).slice(0, 4));
+  const starts = [older, newer, older, newer, older].map(
+    async (migrations) => await migrate(connection, { migrations }),
+  );
+  const outcomes = await Promise.allSettled(starts);
+  t.same(
+    outcomes.filter((_, n) => n % 2 === 1).map(({ status }) => status),
+    ['fulfilled', 'fulfilled'],
+  );
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') t.match(outcome.reason, { message: /by a newer version of the service/ });
+  }
+  const [{ names } = { names: [] }] = await sql<{ names: string[] }[]>`
+    SELECT array_agg(name ORDER BY name) AS names FROM bulk.kysely_migration`;
+  t.same(names, Object.keys(newer));
+  await t.rejects(migrate(connection, { migrations: older }), UnsuitableDatabase);
+});
+
+t.test("a team's own migration, whatever its number, does not stand in the way of the next version's", async (t) => {
+  const { connection } = await database(t);
+  const known = await loadMigrations();
+  const own = { '9000-own': { up: async () => {} } };
+  const first = Object.fromEntries(Object.entries(known).slice(0, 4));
+  t.same(await migrate(connection, { migrations: { ...first, ...own } }), [...all.slice(0, 4), '9000-own']);
+  t.same(await migrate(connection, { migrations: { ...known, ...own } }), all.slice(4));
 });
 
 t.test('a migration that fails leaves everything as it was', async (t) => {
@@ -74,7 +217,10 @@ t.test('DB_SCHEMA holds the tables of the resources, whatever its name', async (
   const { connection, sql } = await database(t);
   const schema = 'de"mo, x';
   await migrate({ ...connection, schema });
-  t.match(await tables(sql), [...ownTables, ...['articles', 'comments', 'users'].map((name) => `${schema}.${name}`)]);
+  t.same(
+    await missing(sql, [...ownTables, ...['articles', 'comments', 'users'].map((name) => `${schema}.${name}`)]),
+    [],
+  );
 });
 
 t.test('a table that fits is used as it is, and left alone when migrations are undone', async (t) => {
@@ -83,7 +229,7 @@ t.test('a table that fits is used as it is, and left alone when migrations are u
     active boolean, created_at timestamptz, updated_at timestamptz, shoe_size integer)`;
   await sql`CREATE UNIQUE INDEX ON users (lower(email))`;
   t.equal(await refusal(t, connection), 'it starts');
-  await migrate(connection, 'nothing');
+  await migrate(connection, { to: 'nothing' });
   t.equal((await sql`SELECT shoe_size FROM users`).length, 0);
 });
 
@@ -129,6 +275,20 @@ t.test('a database that a newer version migrated is refused', async (t) => {
   t.match(
     await refusal(t, connection),
     'the database was migrated by a newer version of the service (9999-later is not known to this one); run that version',
+  );
+  await sql`ALTER TABLE users RENAME COLUMN name TO full_name`;
+  const said = await refusal(t, connection);
+  t.match(said, 'by a newer version of the service', 'that is said rather than what is different');
+  t.equal(said.split('\n').length, 1);
+});
+
+t.test('a job queue that a newer version migrated is refused', async (t) => {
+  const { connection, sql } = await database(t);
+  t.equal(await refusal(t, connection), 'it starts');
+  const [queue] = await sql<[{ version: number }]>`UPDATE pgboss.version SET version = version + 1 RETURNING version`;
+  t.match(
+    await refusal(t, connection),
+    `the job queue was migrated by a newer version of the service (to ${queue.version}, this one knows ${queue.version - 1}); run that version`,
   );
 });
 
