@@ -21,6 +21,7 @@ import quotas from '../plugins/quotas.ts';
 import rateLimit from '../plugins/rate-limit.ts';
 import securityHeaders from '../plugins/security-headers.ts';
 import seed from '../plugins/seed.ts';
+import slowClients from '../plugins/slow-clients.ts';
 import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
@@ -57,6 +58,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(identity);
   await app.register(rateLimit);
   await app.register(auth);
+  await app.register(slowClients);
 
   // What jobs and routes stand on.
   await app.register(storage);

@@ -9,10 +9,17 @@ export const mediaTypes: Record<Format, string> = {
   json: 'application/json; charset=utf-8',
 };
 
-const formatOfEnding: Record<string, Format> = { csv: 'csv', ndjson: 'ndjson', jsonl: 'ndjson', json: 'json' };
+/** A map: an object would know endings such as `.constructor` too. */
+const formatOfEnding = new Map<string, Format>([
+  ['csv', 'csv'],
+  ['ndjson', 'ndjson'],
+  ['jsonl', 'ndjson'],
+  ['json', 'json'],
+]);
 
 /** What a file's name says of its content; `format` is undefined when the ending is not one of ours. */
 export function formatOfFileName(name: string): { format: Format | undefined; gzip: boolean } {
-  const match = /\.([a-z]+?)(\.gz)?$/i.exec(name);
-  return { format: formatOfEnding[match?.[1]?.toLowerCase() ?? ''], gzip: match?.[2] !== undefined };
+  const endings = name.toLowerCase().split('.').slice(1);
+  const gzip = endings.at(-1) === 'gz';
+  return { format: formatOfEnding.get(endings.at(gzip ? -2 : -1) ?? ''), gzip };
 }
