@@ -13,8 +13,8 @@ const verdicts: [RegExp, Verdict][] = [
   // Connection exception, transaction rollback (serialization, deadlock), insufficient resources, shutdown, lock time-out,
   // cancelled; a server that was made a standby, a password or database that somebody is changing.
   [/^(08|40|53|57P|28|3D)...?$|^(55P03|25P03|57014|25006)$/, 'transient'],
-  // The drivers' own codes.
-  [/^CONNECT|^ECONN|^(EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/, 'transient'],
+  // The drivers' own codes; no descriptor left for another connection or file.
+  [/^CONNECT|^ECONN|^(EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EMFILE|ENFILE)$/, 'transient'],
 ];
 
 export function verdictOf(error: unknown): Verdict {

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { cancelJob, findJob, type Job } from '../db/jobs.ts';
 import { acceptExport, fingerprintOf, parseJobRequest } from '../src/export/accept-export.ts';
+import { endStalledResponse } from '../src/export/end-stalled-response.ts';
 import { fileNameOf, readOptions } from '../src/export/export-options.ts';
 import { ExportSchema, hasFile, viewExport } from '../src/export/export-view.ts';
 import { isUnmodified, parseRange } from '../src/export/parse-range.ts';
@@ -103,6 +104,7 @@ export default fp(
       { config: { scope: 'read' }, schema: { params: JobParams } },
       async (request, reply) => {
         const job = await requireJob(db, 'export', request.params.job_id, request.jobsOf);
+        endStalledResponse(reply.raw, config.clientPace);
         return await sendFile(files, job, request, reply);
       },
     );

@@ -122,6 +122,7 @@ export default fp(
       '/v1/imports',
       { config: { scope: 'read' }, schema: { querystring: ListQuery } },
       async ({ query, jobsOf }, reply) => {
+        if (query.resource !== undefined) checkResource(query.resource);
         const jobs = await listJobs(db, { type: 'import', ...query, owner: jobsOf });
         const next = jobs.length === query.limit ? jobs.at(-1)?.id : undefined;
         if (next !== undefined) reply.header('link', nextLink('/v1/imports', { ...query, after: next }));

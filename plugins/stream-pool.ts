@@ -17,8 +17,6 @@ import { Slots } from '../src/slots.ts';
 export interface StreamPoolOptions {
   /** How long a request waits for a connection while all are in use, before 503. Default 5 seconds. */
   busyWaitMs?: number;
-  /** A client that reads nothing for so long is cut off. Default 60 seconds. */
-  stalledClientMs?: number;
 }
 
 declare module 'fastify' {
@@ -36,7 +34,7 @@ declare module 'fastify' {
 }
 
 export default fp<StreamPoolOptions>(
-  async (app, { busyWaitMs = 5_000, stalledClientMs = 60_000 }) => {
+  async (app, { busyWaitMs = 5_000 }) => {
     const max = connectionBudget(app.config).exports;
     const pool = openPool(app.connection, { max, name: 'bulk streams', idleTimeoutSeconds: 60 });
     app.addHook('onClose', async () => await pool.end({ timeout: 5 }));
@@ -59,7 +57,7 @@ export default fp<StreamPoolOptions>(
           this.request.log.error({ err: error }, 'Stream of rows broken off');
           breakConnection(this.raw.socket);
         });
-        endStalledResponse(this.raw, stalledClientMs);
+        endStalledResponse(this.raw, app.config.clientPace);
         this.compress(bytes);
         return this;
       } catch (error) {

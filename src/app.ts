@@ -23,6 +23,7 @@ import rateLimit from '../plugins/rate-limit.ts';
 import remoteFiles from '../plugins/remote-files.ts';
 import securityHeaders from '../plugins/security-headers.ts';
 import seed from '../plugins/seed.ts';
+import slowClients from '../plugins/slow-clients.ts';
 import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
@@ -59,6 +60,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(identity);
   await app.register(rateLimit);
   await app.register(auth);
+  await app.register(slowClients);
 
   // What jobs and routes stand on.
   await app.register(database);

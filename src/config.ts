@@ -35,6 +35,7 @@ function assemble(values: Values<typeof variables>) {
   const dataDir = resolve(values.DATA_DIR);
   return {
     http: { host: values.HOST, port: values.PORT, requestsPerMinute: values.RATE_LIMIT },
+    clientPace: { stallTimeoutMs: values.CLIENT_STALL_TIMEOUT, minBytesPerSecond: values.CLIENT_MIN_RATE },
     database: {
       connection: databaseConnection(values),
       schema: values.DB_SCHEMA,

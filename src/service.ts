@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { versionText } from './help.ts';
+import { tryListening } from './try-listening.ts';
 
 /** At this part of SHUTDOWN_TIMEOUT open connections are cut, so that the rest can be closed in order. */
 const requestsShare = 0.8;
@@ -24,7 +25,7 @@ export class Service {
   async start(): Promise<void> {
     const startedAt = performance.now();
     const { http } = this.#config;
-    this.#building = buildApp(this.#config);
+    this.#building = this.#build();
     const app = await this.#building;
     this.#app = app;
     if (this.#stopping) return;
@@ -38,6 +39,11 @@ export class Service {
       await app.close();
       throw error;
     }
+  }
+
+  async #build(): Promise<FastifyInstance> {
+    await tryListening(this.#config.http);
+    return await buildApp(this.#config);
   }
 
   get stopping(): boolean {

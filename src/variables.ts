@@ -39,6 +39,18 @@ export const variables = {
     description: 'mean delay of the event loop past which requests are answered with 503',
     parse: duration(10, day),
   },
+  CLIENT_STALL_TIMEOUT: {
+    group: 'Server',
+    default: '60s',
+    description: 'how long a client may send nothing of its request, or take nothing of its answer',
+    parse: duration(100, day),
+  },
+  CLIENT_MIN_RATE: {
+    group: 'Server',
+    default: '1KiB',
+    description: 'bytes a second that a client must send or take on the average of CLIENT_STALL_TIMEOUT; 0: any',
+    parse: bytes(0),
+  },
   SHUTDOWN_TIMEOUT: {
     group: 'Server',
     default: '30s',

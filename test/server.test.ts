@@ -71,7 +71,8 @@ t.test('what cannot be had at the start: one line with the remedy, exit code 1',
   t.after(() => other.close());
   const { port } = other.address() as AddressInfo;
   const [busyPort, noFolder] = await Promise.all([
-    run([], { ...env, PORT: String(port) }),
+    // Before the database is looked at: there is none.
+    run([], { ...env, PORT: String(port), DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }),
     run([], { ...env, DATA_DIR: '/dev/null/data' }),
   ]);
   t.match(busyPort, {

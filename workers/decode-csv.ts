@@ -6,6 +6,7 @@ import type { Field, Resource } from '../src/resources/resource.ts';
 import type { ChunkText } from './chunk-text.ts';
 import { isBlank } from './field-checks.ts';
 import { type CsvLayout, recordFaults } from './messages.ts';
+import { parseJson } from './parse-json.ts';
 import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.ts';
 import type { Values } from './validate.ts';
 
@@ -115,7 +116,7 @@ function trim(cell: string): string {
 /** What is not JSON stays text, and is not an array. */
 function parseArray(cell: string): unknown {
   try {
-    return JSON.parse(cell) ?? undefined;
+    return parseJson(cell) ?? undefined;
   } catch {
     return cell;
   }

@@ -1,10 +1,15 @@
-// Decodes the objects of NDJSON files and JSON arrays, each by JSON.parse. Unknown properties are ignored; of properties
+// Decodes the objects of NDJSON files and JSON arrays, one after the other. Unknown properties are ignored; of properties
 // named twice the last one counts.
 import type { Resource } from '../src/resources/resource.ts';
 import type { ChunkText } from './chunk-text.ts';
 import { isBlank } from './field-checks.ts';
+import { jsonExcerpt } from './json-excerpt.ts';
+import { parseJson } from './parse-json.ts';
 import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.ts';
 import type { Values } from './validate.ts';
+
+/** More than a row error keeps of a value. */
+const maxExcerptCharacters = 1000;
 
 export class JsonDecoder implements RecordDecoder {
   ascii = false;
@@ -27,7 +32,7 @@ export class JsonDecoder implements RecordDecoder {
     if (!ascii && !text.isUtf8(record)) return notUtf8;
     let parsed: unknown;
     try {
-      parsed = JSON.parse(text.text(record));
+      parsed = parseJson(text.text(record));
     } catch (error) {
       return { code: 'json', message: `invalid JSON: ${reasonOf(error as SyntaxError)}` };
     }
@@ -48,7 +53,7 @@ export class JsonDecoder implements RecordDecoder {
 
   received(position: number): string | null {
     const value = this.#object[this.#names[position] as string] ?? '';
-    return (typeof value === 'string' ? value : JSON.stringify(value)) || null;
+    return (typeof value === 'string' ? value : jsonExcerpt(value, maxExcerptCharacters)) || null;
   }
 }
 

@@ -7,7 +7,15 @@ import { hasMoreWords, isEmail, isLongerThan, isSlug, isStorable, isUuid } from 
 import { isTimestamp } from './timestamp.ts';
 
 /** The keywords a schema is made of, besides `items`: whatever fails is one of these. */
-export type FailedKeyword = 'type' | 'enum' | 'format' | 'storable' | 'maxCharacters' | 'maxWords';
+export type FailedKeyword =
+  | 'type'
+  | 'enum'
+  | 'format'
+  | 'storable'
+  | 'storableElements'
+  | 'maxCharacters'
+  | 'maxWords'
+  | 'texts';
 
 const ajv = new Ajv({
   allErrors: true,
@@ -17,6 +25,9 @@ const ajv = new Ajv({
     keyword('storable', 'boolean', isStorable),
     keyword('maxCharacters', 'number', (text, max) => !isLongerThan(text, max)),
     keyword('maxWords', 'number', (text, max) => !hasMoreWords(text, max)),
+    // Of an array Ajv's `items` would tell each element that is wrong, millions of them.
+    keyword('texts', 'boolean', areTexts, 'array'),
+    keyword('storableElements', 'boolean', areStorable, 'array'),
   ],
 });
 
@@ -49,19 +60,34 @@ function fieldSchema(field: Field): object {
     case 'boolean':
       return { type: 'boolean' };
     case 'text[]':
-      return { type: 'array', items: { type: 'string', storable: true } };
+      return { type: 'array', texts: true, storableElements: true };
   }
 }
 
-/** A keyword for strings, as generated code: for each call of a plain `validate` function Ajv would make an object. */
-function keyword(
+function areTexts(array: readonly unknown[]): boolean {
+  return array.every((element) => typeof element === 'string');
+}
+
+/** Elements that are no texts are the other keyword's affair. */
+function areStorable(array: readonly unknown[]): boolean {
+  return array.every((element) => typeof element !== 'string' || isStorable(element));
+}
+
+interface Checked {
+  string: string;
+  array: readonly unknown[];
+}
+
+/** A keyword as generated code: for each call of a plain `validate` function Ajv would make an object. */
+function keyword<T extends keyof Checked = 'string'>(
   name: FailedKeyword,
   schemaType: 'boolean' | 'number',
-  holds: (text: string, schema: number) => boolean,
+  holds: (value: Checked[T], schema: number) => boolean,
+  type: T = 'string' as T,
 ): CodeKeywordDefinition {
   return {
     keyword: name,
-    type: 'string',
+    type,
     schemaType,
     code(context: KeywordCxt) {
       const check = context.gen.scopeValue('func', { ref: holds });

@@ -99,6 +99,7 @@ function explain(resource: Resource, errors: ErrorObject[], values: Values, form
 function ruleOf(name: string, field: Field, keyword: FailedKeyword, value: unknown, format: Format) {
   switch (keyword) {
     case 'type':
+    case 'texts':
       if (value === undefined) return { code: 'required', message: `${name} is required` };
       if (field.type === 'boolean' && format === 'csv') {
         return { code: 'boolean', message: `${name} must be 'true' or 'false'` };
@@ -112,6 +113,7 @@ function ruleOf(name: string, field: Field, keyword: FailedKeyword, value: unkno
     case 'format':
       return formatRules[field.type]?.(name) ?? unreachable(name, keyword);
     case 'storable':
+    case 'storableElements':
       return { code: 'encoding', message: 'contains a character PostgreSQL cannot store' };
     case 'maxCharacters':
       return {

@@ -1,12 +1,8 @@
 // What a filter may compare a field with: the types of records.md, as text that PostgreSQL's cast to the column's type
 // cannot refuse. A value that no row can hold is the client's mistake and is named, not answered with an empty export.
+import { isSlug, isStorable, isUuid } from '../../workers/field-checks.ts';
+import { isTimestamp } from '../../workers/timestamp.ts';
 import type { Field } from '../resources/resource.ts';
-
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const slugPattern = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
-/** RFC 3339 date-time; the time may be left out. PostgreSQL takes offsets below 16 hours. */
-const timestampPattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:[Zz]|[+-](?:0\d|1[0-5]):[0-5]\d))?$/;
 
 /** What a field accepts, for people. */
 export function acceptedValues(field: Field): string {
@@ -37,11 +33,11 @@ export function checkValue(field: Exclude<Field, { type: 'text[]' }>, value: unk
   if (typeof value !== 'string' || !isStorable(value)) return null;
   switch (field.type) {
     case 'uuid':
-      return uuidPattern.test(value) ? value : null;
+      return isUuid(value) ? value : null;
     case 'email':
-      return /^\S+@\S+$/.test(value) ? foldAscii(value) : null;
+      return isAddress(value) ? foldAscii(value) : null;
     case 'slug':
-      return slugPattern.test(value) ? value : null;
+      return isSlug(value) ? value : null;
     case 'text':
       return value.trim() === '' ? null : value;
     case 'enum':
@@ -58,9 +54,10 @@ export function checkElements(value: unknown): string[] | null {
   return elements.every((element) => typeof element === 'string' && isStorable(element)) ? elements : null;
 }
 
-/** PostgreSQL's text holds neither NUL nor a lone surrogate. */
-function isStorable(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed();
+/** Looser than what an import takes: the table may hold addresses that came in by other ways. */
+function isAddress(text: string): boolean {
+  const at = text.indexOf('@', 1);
+  return at > 0 && at < text.length - 1 && !/\s/.test(text);
 }
 
 /** E-mail addresses are compared without regard to ASCII case; toLowerCase() would fold other letters too. */
@@ -68,15 +65,11 @@ function foldAscii(text: string): string {
   return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
+/** The time may be left out. */
 function checkTimestamp(value: string): string | null {
-  const match = timestampPattern.exec(value);
-  if (!match) return null;
-  const [year, month, day] = match.slice(1, 4).map(Number) as [number, number, number];
-  // Date rolls 30 February over into March: a date that exists is one that comes back unchanged.
-  const date = new Date(Date.UTC(2000, month - 1, day));
-  date.setUTCFullYear(year, month - 1, day);
-  if (year === 0 || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null;
-  return value.length === 10 ? `${value}T00:00:00Z` : value;
+  const timestamp = /^[\d-]{10}$/.test(value) ? `${value}T00:00:00Z` : value;
+  // PostgreSQL reads 128 characters; it rounds to six digits.
+  return isTimestamp(timestamp) ? timestamp.replace(/(\.\d{20})\d+/, '$1') : null;
 }
 
 function parseJson(text: string): unknown {

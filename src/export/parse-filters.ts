@@ -1,5 +1,6 @@
 // Filters as clients write them → Filter[]. One parser for the query string (`created_at[gte]=…`, `role[in]=a,b`) and
 // for JSON bodies ({ "created_at": { "gte": "…" }, "role": { "in": ["a", "b"] } }); both may use the other's form.
+import { jsonExcerpt } from '../../workers/json-excerpt.ts';
 import { problem } from '../problems.ts';
 import type { Field, Resource } from '../resources/resource.ts';
 import { acceptedValues, checkElements, checkValue } from './check-value.ts';
@@ -81,12 +82,12 @@ function refuse(name: string, field: Field, value: unknown): never {
   if (Array.isArray(value) && field.type !== 'text[]') {
     throw invalid(name, `${name} takes one value; for several, use ${name}[in]`);
   }
-  const received = value === '' ? 'nothing' : JSON.stringify(value)?.slice(0, 100);
+  const received = value === '' ? 'nothing' : jsonExcerpt(value, 100).slice(0, 100);
   throw invalid(name, `${name} must be ${acceptedValues(field)}; received ${received}`);
 }
 
 function invalid(name: string, detail: string): Error {
-  return problem('invalid_filter', detail, { field: name.replace(/\[.*$/, '') });
+  return problem('invalid_filter', detail, { field: name.split('[', 1)[0] });
 }
 
 function isOperator(text: string): text is Operator {

@@ -1,5 +1,6 @@
 // An export request, from the query string or a JSON body → resource, format and Selection, each part checked against
 // the resource's definition with an error that says what would have been right.
+import { jsonExcerpt } from '../../workers/json-excerpt.ts';
 import { problem } from '../problems.ts';
 import { type Format, formats } from '../resources/formats.ts';
 import type { Resource } from '../resources/resource.ts';
@@ -105,7 +106,8 @@ function parseLimit(received: unknown): number | undefined {
 }
 
 function quote(value: unknown): string {
-  return `'${String(typeof value === 'object' ? JSON.stringify(value) : value).slice(0, 100)}'`;
+  const text = typeof value === 'string' ? value : jsonExcerpt(value, 100);
+  return `'${text.slice(0, 100)}'`;
 }
 
 function invalid(parameter: string, detail: string): Error {

@@ -35,8 +35,9 @@ const codesByStatus: Readonly<Record<number, ProblemCode>> = {
 
 /** The form parser throws plain errors, known by nothing but their text. */
 const malformedForm = /^Multipart: |multipart data$/;
+const longBoundary = /^The needle cannot have a length bigger/;
 
-const databaseRetrySeconds = 5;
+const retrySeconds = 5;
 
 export function toProblem(error: unknown, { contentType = '' }: { contentType?: string } = {}): Problem {
   if (error instanceof Problem) return error;
@@ -49,6 +50,8 @@ export function toProblem(error: unknown, { contentType = '' }: { contentType?: 
     const sent = contentType === '' ? 'a body without a Content-Type' : `Content-Type '${contentType.slice(0, 100)}'`;
     return problem('unsupported_media_type', `${sent} is not what this route takes`);
   }
+  if (longBoundary.test(message))
+    return problem('malformed_request', 'the form is malformed: its boundary is too long');
   if (malformedForm.test(message)) return problem('malformed_request', `the form is malformed: ${message}`);
   if (statusCode >= 400 && statusCode < 500) {
     return problem(codesByStatus[statusCode] ?? 'malformed_request', message || 'the request cannot be understood');
@@ -62,12 +65,16 @@ function serverFault(error: Error): Problem {
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === '53100') {
     return problem('storage_full', 'the service has no room left to store this');
   }
+  if (code === 'EMFILE' || code === 'ENFILE') {
+    const detail = 'the service has as many files and connections open as it may; try again';
+    return problem('too_busy', detail, {}, { 'retry-after': String(retrySeconds) });
+  }
   if (verdictOf(error) === 'transient') {
     return problem(
       'database_unavailable',
       'the database cannot be reached, or is too busy; try again',
       {},
-      { 'retry-after': String(databaseRetrySeconds) },
+      { 'retry-after': String(retrySeconds) },
     );
   }
   return internalError();

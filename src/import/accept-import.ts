@@ -69,7 +69,7 @@ export function checkImportRequest({ resource, fileName, format, delimiter }: Im
     throw problem('invalid_option', `delimiter is for csv files, this one is ${chosen}`);
   return {
     resource,
-    fileName: shorten(fileName),
+    fileName: displayName(fileName),
     format: chosen,
     gzip: named.gzip,
     ...(separator ? { delimiter: separator } : {}),
@@ -158,5 +158,13 @@ async function findMade(db: Kysely<Database>, id: string, doubt: unknown): Promi
 
 /** Client text is repeated in messages and kept with the job, but not at any length. */
 function shorten(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  return text.length > 100 ? `${text.slice(0, 100).toWellFormed()}…` : text;
+}
+
+/**
+ * A file name as it is shown: nothing in it that a terminal, a log or a page would obey (control characters, marks that
+ * turn the direction of writing), nor that PostgreSQL's jsonb could not hold (NUL, lone surrogates).
+ */
+function displayName(fileName: string): string {
+  return shorten(fileName.toWellFormed().replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, '\ufffd'));
 }

@@ -6,7 +6,7 @@ import { problem } from '../problems.ts';
 
 export type UploadPart =
   | { type: 'field'; fieldname: string; value: unknown }
-  | { type: 'file'; fieldname: string; filename: string; file: Readable };
+  | { type: 'file'; fieldname: string; filename: string | undefined; file: Readable };
 
 export interface Upload {
   stored: StoredFile;
@@ -36,7 +36,10 @@ export async function receiveUpload(
   try {
     for await (const part of parts) {
       if (part.type === 'field') {
-        fields.set(part.fieldname, String(part.value));
+        // A field that calls itself JSON has been parsed.
+        if (typeof part.value !== 'string')
+          throw problem('invalid_option', `the form field '${part.fieldname.slice(0, 50)}' must be text`);
+        fields.set(part.fieldname, part.value);
         continue;
       }
       if (part.fieldname !== 'file' || received) {
@@ -46,7 +49,7 @@ export async function receiveUpload(
         );
       }
       checkFields(fields);
-      received = { stored: await store.write(meter(part.file), { maxBytes }), fileName: part.filename };
+      received = { stored: await store.write(meter(part.file), { maxBytes }), fileName: part.filename ?? '' };
     }
     if (!received)
       throw problem('file_required', "the form has no file: send one in the field 'file', with a file name");

@@ -27,6 +27,7 @@ import type { ImportOptions } from './import-options.ts';
 import { JobFault, Overtaken } from './job-fault.ts';
 import { type LoadContext, loadChunk } from './load-chunk.ts';
 import { retryTransient } from './retry.ts';
+import { isLostThread, retryLostThreads, ThreadLost } from './retry-lost-threads.ts';
 import { openRecords, type RecordFile } from './split-records.ts';
 
 /** What an import needs of the process. */
@@ -60,9 +61,11 @@ export async function runImport(services: ImportServices, jobId: string, signal:
   try {
     await endEarlierLoaders(services.db, job);
     const context = await prepareLoading(sql, job, log, services.observer);
-    const checkpoints = new Checkpoints(await findCheckpoints(services.db, job.id));
-    const file = await openUpload(services, job, signal);
-    const records = await loadFile({ ...services, log }, context, checkpoints, file, signal);
+    const records = await retryLostThreads(async () => {
+      const checkpoints = new Checkpoints(await findCheckpoints(services.db, job.id));
+      const file = await openUpload(services, job, signal);
+      return await loadFile({ ...services, log }, context, checkpoints, file, signal);
+    }, log);
     await end(
       { ...services, log },
       job,
@@ -125,10 +128,14 @@ async function loadFile(
     {
       log,
       memory: services.chunkMemory,
-      parse: async ({ firstRecord, bytes, table }: Chunk) => {
-        const parsed = await services.parse({ ...request, now, firstRecord, bytes, table });
-        observer.stagePassed('parse', parsed.parseMs);
-        return parsed;
+      parse: async ({ bytes, table, ...place }: Chunk) => {
+        try {
+          const parsed = await services.parse({ ...request, now, firstRecord: place.firstRecord, bytes, table });
+          observer.stagePassed('parse', parsed.parseMs);
+          return parsed;
+        } catch (error) {
+          throw isLostThread(error) ? new ThreadLost(place, error) : error;
+        }
       },
       load: async (chunk, parsed, contested) => {
         const startedAt = performance.now();

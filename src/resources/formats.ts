@@ -9,6 +9,7 @@ export const mediaTypes: Record<Format, string> = {
   json: 'application/json; charset=utf-8',
 };
 
+/** A map: an object would know endings such as `.constructor` too. */
 const formatOfEnding = new Map<string, Format>([
   ['csv', 'csv'],
   ['ndjson', 'ndjson'],
@@ -18,7 +19,7 @@ const formatOfEnding = new Map<string, Format>([
 
 /** What a file's name says of its content; `format` is undefined when the ending is not one of ours. */
 export function formatOfFileName(name: string): { format: Format | undefined; gzip: boolean } {
-  const gzip = /\.gz$/i.test(name);
-  const [, ending = ''] = /\.([a-z]+)$/i.exec(gzip ? name.slice(0, -3) : name) ?? [];
-  return { format: formatOfEnding.get(ending.toLowerCase()), gzip };
+  const endings = name.toLowerCase().split('.').slice(1);
+  const gzip = endings.at(-1) === 'gz';
+  return { format: formatOfEnding.get(endings.at(gzip ? -2 : -1) ?? ''), gzip };
 }

@@ -69,8 +69,12 @@ export interface Outcome {
 /** Parses the records in one chunk. */
 export function parse(resource: Resource, sending: Sending): Outcome {
   const parsed = parseChunk(makeRequest(resource, sending), resource);
-  const rows = inFileOrder(parsed).map((row) => readRow(resource, parsed, row));
-  return { rows, errors: readErrors(parsed), parsed };
+  return { rows: readRows(resource, parsed), errors: readErrors(parsed), parsed };
+}
+
+/** In file order. */
+export function readRows(resource: Resource, parsed: ParsedChunk): Outcome['rows'] {
+  return inFileOrder(parsed).map((row) => readRow(resource, parsed, row));
 }
 
 /** COPY's binary format, read as its manual page says. */

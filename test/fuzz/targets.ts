@@ -1,0 +1,64 @@
+// What is fuzzed: the short run in the suite and the long one by hand are the same but for their time.
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { FastifyInstance } from 'fastify';
+import type { Test } from 'tap';
+import { build } from '../build.ts';
+import { ended, importFile, listen } from '../client.ts';
+import { checkAnswer, checkJobs, type Known } from './check-answer.ts';
+import { checkFile, faultsOfFiles } from './check-file.ts';
+import { hostileRequest } from './hostile-requests.ts';
+import { type FuzzedFile, mutatedFile } from './mutated-files.ts';
+import { checkRawRequest, rawRequest } from './raw-requests.ts';
+
+export interface Target {
+  name: string;
+  /** Share of the time. */
+  weight: number;
+  property: fc.IAsyncProperty<unknown>;
+}
+
+/** On a service of their own, which `finish` looks at in the end. */
+export async function openTargets(t: Pick<Test, 'after'>): Promise<{ targets: Target[]; finish: () => Promise<void> }> {
+  const app = await build(t, { MAX_UNFINISHED_JOBS: '1000000', RATE_LIMIT: '0' });
+  const url = await listen(app);
+  const known = await makeJobs(app);
+  const property = <T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>) =>
+    fc.asyncProperty(arbitrary, check) as unknown as fc.IAsyncProperty<unknown>;
+  return {
+    targets: [
+      { name: 'files, split and parsed', weight: 3, property: property(mutatedFile, checkFile) },
+      {
+        name: 'files, imported',
+        weight: 2,
+        property: property(mutatedFile, async (file) => await checkImport(app, file)),
+      },
+      {
+        name: 'requests',
+        weight: 4,
+        property: property(hostileRequest, async (request) => await checkAnswer(app, request, known)),
+      },
+      { name: 'bytes', weight: 1, property: property(rawRequest, async (bytes) => await checkRawRequest(url, bytes)) },
+    ],
+    finish: async () => {
+      await checkJobs(app);
+      assert.equal((await app.inject('/health')).json().status, 'healthy');
+    },
+  };
+}
+
+async function makeJobs(app: FastifyInstance): Promise<Known> {
+  const content = 'id,email,name,role,created_at\n1,2,3,4,5\n';
+  const { job_id: importId } = await importFile(app, { resource: 'users', name: 'users.csv', content });
+  const accepted = await app.inject({ method: 'POST', url: '/v1/exports', payload: { resource: 'users' } });
+  const { job_id: exportId } = accepted.json();
+  await ended(app, exportId, 'exports');
+  return { importId, exportId };
+}
+
+async function checkImport(app: FastifyInstance, { resource, format, gzip, bytes }: FuzzedFile): Promise<void> {
+  const job = await importFile(app, { resource, name: `file.${format}${gzip ? '.gz' : ''}`, content: bytes });
+  assert.equal(job.processed, job.successful + job.failed);
+  if (job.status === 'completed') assert.equal(job.processed, job.total_records);
+  else assert.ok(faultsOfFiles.includes(job.failure?.code ?? ''), JSON.stringify(job));
+}

@@ -1,0 +1,244 @@
+// Input that was made to do harm, each kind by name: what fuzzing found once, and what the trade warns of. Every answer
+// is a 4xx that says what was wrong, or the input is taken for the plain text that it is.
+import { gunzipSync, gzipSync } from 'node:zlib';
+import t from 'tap';
+import { build } from './build.ts';
+import { ended, importFile, post } from './client.ts';
+import { httpService } from './plugins/http-service.ts';
+
+const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+const header = 'id,email,name,role,created_at\n';
+const user = (n: number, name = `User ${n}`) => `${id(n)},u${n}@example.com,${name},admin,2024-01-01T00:00:00Z\n`;
+
+t.test('hostile input', async (t) => {
+  const app = await build(t);
+  const postExport = async (payload: string) =>
+    await app.inject({ method: 'POST', url: '/v1/exports', headers: { 'content-type': 'application/json' }, payload });
+
+  await t.test('in query and JSON: named and refused', async (t) => {
+    const deep = '['.repeat(200_000) + ']'.repeat(200_000);
+    const fraction = '1'.repeat(5_000);
+    const refused: [what: string, url: string, body: string | null, code: string][] = [
+      ['NUL in a resource', '/v1/imports?resource=%00', null, 'unknown_resource'],
+      ['a page beyond numbers', '/v1/imports?after=1e308', null, 'invalid_parameter'],
+      ['a page beyond int8', '/v1/imports?after=9999999999999999999', null, 'invalid_parameter'],
+      ['prototype names', '/v1/exports?resource=users&__proto__=1', null, 'unknown_field'],
+      ['prototype names', '/v1/exports?resource=users&constructor[in]=1', null, 'unknown_field'],
+      ['a resource of the prototype', '/v1/exports?resource=constructor', null, 'unknown_resource'],
+      ['a deep format', '/v1/exports', `{"resource":"users","format":${deep}}`, 'unknown_format'],
+      ['a deep resource', '/v1/exports', `{"resource":${deep}}`, 'unknown_resource'],
+      [
+        'a deep filter',
+        '/v1/exports',
+        `{"resource":"users","filters":{"name":{"eq":{"a":${deep}}}}}`,
+        'invalid_filter',
+      ],
+      ['__proto__', '/v1/exports', '{"resource":"users","__proto__":{}}', 'malformed_request'],
+      ['its own toString', '/v1/exports', '{"resource":{"toString":1}}', 'unknown_resource'],
+      ['a long name', '/v1/exports', JSON.stringify({ resource: 'users', sort: 'x'.repeat(500_000) }), 'unknown_field'],
+    ];
+    for (const [what, url, body, code] of refused) {
+      const answer = body === null ? await app.inject(url) : await postExport(body);
+      t.match(answer, { statusCode: 400 }, what);
+      t.equal(answer.json().code, code, what);
+      t.ok(answer.body.length < 2_000, 'nothing is repeated at length');
+    }
+    // As many digits as one likes are a timestamp; PostgreSQL reads 128 characters.
+    const long = `/v1/exports?resource=users&created_at[gte]=2024-01-01T00:00:00.${fraction}Z`;
+    t.equal((await app.inject(long)).statusCode, 200);
+  });
+
+  await t.test('an e-mail filter of nothing but @ takes no time', async (t) => {
+    const cost = async (length: number) => {
+      const before = process.cpuUsage();
+      const answer = await postExport(
+        JSON.stringify({ resource: 'users', filters: { email: `${'@'.repeat(length)} ` } }),
+      );
+      t.equal(answer.json().code, 'invalid_filter');
+      return process.cpuUsage(before).user;
+    };
+    await cost(1_000);
+    // It took 0.5 s for 20,000 and four times that for each doubling.
+    const [short, long] = [await cost(20_000), await cost(900_000)];
+    t.ok(long < 45 * Math.max(short, 5_000), `${short} and ${long} microseconds`);
+  });
+
+  await t.test('file names are shown, never obeyed', async (t) => {
+    const names: [name: string, shown: string | RegExp][] = [
+      ['../../etc/passwd.csv', 'passwd.csv'],
+      ['a\0b.csv', 'a\ufffdb.csv'],
+      ['\u001b[2Jx.csv', '\ufffd[2Jx.csv'],
+      ['\u202evsc.exe.csv', '\ufffdvsc.exe.csv'],
+      [`${'\ud83d\ude00'.repeat(200)}.csv`, /^(\ud83d\ude00){50}…$/],
+      [`x${'\ud83d\ude00'.repeat(200)}.csv`, /^x(\ud83d\ude00){49}\ufffd…$/],
+      ["'; DROP TABLE users; --.csv", "'; DROP TABLE users; --.csv"],
+      ['__proto__.csv', '__proto__.csv'],
+    ];
+    for (const [name, shown] of names) {
+      const job = await importFile(app, { resource: 'users', name, content: header + user(1) });
+      t.equal(job.status, 'completed', name);
+      t.match(job.file_name, shown);
+    }
+    const injected = await post(app, { resource: 'users', name: 'x\r\nX-Injected: yes.csv', content: header });
+    t.equal(injected.statusCode, 202);
+    t.notOk('x-injected' in injected.headers);
+    for (const name of ['data.constructor', '.', '', 'csv', '\0']) {
+      const refused = await post(app, { resource: 'users', name, content: header });
+      t.match(refused, { statusCode: 400 }, name);
+      t.match(refused.json().code, /^(unsupported_file_type|file_required)$/);
+    }
+    // The endings decide, however often one is repeated.
+    t.equal((await post(app, { resource: 'users', name: `${'.csv'.repeat(5_000)}`, content: header })).statusCode, 202);
+  });
+
+  await t.test('forms: thousands of parts, fields that are no text, boundaries of any length', async (t) => {
+    const send = async (parts: string, boundary = 'X') =>
+      await app.inject({
+        method: 'POST',
+        url: '/v1/imports',
+        headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
+        payload: `${parts}--${boundary}--\r\n`,
+      });
+    const part = (disposition: string, value: string, type = '') =>
+      `--X\r\nContent-Disposition: form-data; ${disposition}\r\n${type}\r\n${value}\r\n`;
+    const many = (disposition: (n: number) => string) =>
+      Array.from({ length: 5_000 }, (_, n) => part(disposition(n), 'v')).join('');
+    const json = 'Content-Type: application/json\r\n';
+    const file = part('name="file"; filename="u.csv"', header);
+    const refused: [what: string, form: Promise<{ statusCode: number; json(): { code: string } }>, code: string][] = [
+      ['fields', send(many((n) => `name="f${n}"`) + file), 'too_many_parts'],
+      ['files', send(many((n) => `name="f${n}"; filename="x"`)), 'file_required'],
+      ['files of one name', send(many(() => 'name="file"; filename="x.csv"')), 'resource_required|file_required'],
+      [
+        'an object with its own toString',
+        send(part('name="resource"', '{"toString":1}', json) + file),
+        'invalid_option',
+      ],
+      ['a prototype name', send(part('name="__proto__"', 'users') + file), 'malformed_request'],
+      ['a long name', send(part(`name="${'n'.repeat(60_000)}"`, 'users') + file), 'unknown_option'],
+      ['a long value', send(part('name="resource"', 'users'.repeat(100_000)) + file), 'unknown_resource'],
+      ['a long boundary', send(file, 'X'.repeat(5_000)), 'malformed_request'],
+      ['no boundary', send(file, ''), 'file_required'],
+      [
+        'a header without end',
+        send(`--X\r\nContent-Disposition: form-data; name="${'x'.repeat(500_000)}`),
+        'malformed_request',
+      ],
+      [
+        'an encoded name that is no text',
+        send(part(`name="file"; filename*=utf-16le''%00%D8`, header)),
+        'resource_required|unsupported_file_type',
+      ],
+    ];
+    for (const [what, answer, code] of refused) {
+      const { statusCode, json } = await answer;
+      t.ok(statusCode >= 400 && statusCode < 500, `${what}: ${statusCode}`);
+      t.match(json().code, new RegExp(`^(${code})$`), what);
+    }
+  });
+
+  await t.test('columns and properties named like those of a prototype are ignored', async (t) => {
+    const csv = `__proto__,constructor,toString,${header}x,y,z,${user(2)}`;
+    t.match(await importFile(app, { resource: 'users', name: 'u.csv', content: csv }), { successful: 1, failed: 0 });
+    const object = JSON.stringify({
+      id: id(3),
+      email: 'u3@example.com',
+      name: 'U',
+      role: 'admin',
+      created_at: '2024-01-01T00:00:00Z',
+    });
+    const content = `{"__proto__":{"role":"x"},"constructor":{"prototype":1},"hasOwnProperty":1,${object.slice(1)}\n`;
+    t.match(await importFile(app, { resource: 'users', name: 'u.ndjson', content }), { successful: 1, failed: 0 });
+    const inherited = await importFile(app, {
+      resource: 'users',
+      name: 'u.ndjson',
+      content: `{"__proto__":${object}}\n`,
+    });
+    t.equal(inherited.failed, 1, 'a prototype gives no values');
+    t.notOk('role' in Object.prototype);
+  });
+
+  await t.test('records that would cost more memory or stack than a thread has are rejected alone', async (t) => {
+    const mebibytes = 7 * 2 ** 20;
+    const fill = (unit: string) => unit.repeat(mebibytes / unit.length);
+    const deep = `${'['.repeat(400_000)}${']'.repeat(400_000)}`;
+    const good = JSON.stringify({ id: id(4), slug: 'good', title: 'T', body: 'B', author_id: id(1) });
+    const content = [
+      `{"x":[${fill('{},')}{}]}`,
+      `{"tags":[${fill('1,')}1]}`,
+      `{"id":${deep}}`,
+      `{"id":"${fill('\\u0000,')}"}`,
+      good,
+      '',
+    ].join('\n');
+    const job = await importFile(app, {
+      resource: 'articles',
+      name: 'a.ndjson.gz',
+      content: gzipSync(content, { level: 1 }),
+    });
+    t.match(job, { status: 'completed', total_records: 5, successful: 1, failed: 4 });
+    const of = (record: number, field: string) =>
+      job.errors.filter((error) => error.record === record && error.field === field).map(({ message }) => message);
+    t.same(of(1, 'json'), ['invalid JSON: more than 500000 values']);
+    t.same(of(2, 'json'), ['invalid JSON: more than 500000 values']);
+    t.same(of(3, 'id'), ['id must be a string']);
+    const few = `{"id":"${id(5)}","tags":[${'1,'.repeat(400_000)}1]}\n`;
+    const typed = await importFile(app, { resource: 'articles', name: 'a.ndjson', content: few });
+    t.same(
+      typed.errors.filter(({ field }) => field === 'tags').map(({ message }) => message),
+      ['tags must be an array of strings'],
+    );
+    const cells = `id,slug,title,body,author_id,tags\n1,2,3,4,5,"[${fill('{},')}{}]"\n`;
+    const csv = await importFile(app, {
+      resource: 'articles',
+      name: 'a.csv.gz',
+      content: gzipSync(cells, { level: 1 }),
+    });
+    t.match(csv, { status: 'completed', failed: 1 });
+  });
+
+  await t.test('cells of a CSV report that a spreadsheet would run are text', async (t) => {
+    const formulas = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '"=cmd|\' /C calc\'!A0"'];
+    const content = header + formulas.map((formula, n) => user(10 + n).replace(/admin/, formula)).join('');
+    const job = await importFile(app, { resource: 'users', name: 'u.csv', content });
+    t.equal(job.failed, formulas.length);
+    const report = (await app.inject(`${job.error_report}?format=csv`)).body.trimEnd().split('\n').slice(1);
+    const values = report.map(
+      (line) =>
+        line
+          .slice(line.lastIndexOf('draft') + 1)
+          .split(',')
+          .at(-1) ?? '',
+    );
+    t.equal(values.length, formulas.length);
+    for (const value of values) t.match(value, /^"?'/, value);
+    const named = await importFile(app, { resource: 'users', name: 'u.ndjson', content: '{"id":"=HYPERLINK(1)"}\n' });
+    t.match((await app.inject(`${named.error_report}?format=csv`)).body, /'=HYPERLINK/);
+  });
+
+  await t.test('thousands of conditions and values are taken or refused, never a fault', async (t) => {
+    const values = Array.from({ length: 50_000 }, (_, n) => `name ${n}`);
+    const answer = await postExport(
+      JSON.stringify({ resource: 'users', format: 'csv', compression: 'gzip', filters: { name: { in: values } } }),
+    );
+    t.equal(answer.statusCode, 202);
+    const job = await ended<{ status: string; download_url: string }>(app, answer.json().job_id, 'exports');
+    t.equal(job.status, 'completed');
+    const { rawPayload } = await app.inject(job.download_url);
+    t.match(gunzipSync(rawPayload).toString(), /^id,email/);
+  });
+});
+
+t.test('the log has the lines that are ours, whatever a request holds', async (t) => {
+  // The service of this helper reads each line of its log as JSON.
+  const { app, logged } = await httpService(t, {}, () => {});
+  const forged = '\n{"level":60,"msg":"forged"}\r\n';
+  const headers = { 'x-request-id': forged, 'user-agent': forged, 'x-forwarded-for': forged };
+  t.equal((await app.inject({ url: `/${encodeURIComponent(forged)}\u001b[31m`, headers })).statusCode, 404);
+  t.ok(logged.length > 0);
+  for (const { msg, level, request_id } of logged) {
+    t.not(msg, 'forged');
+    t.ok(Number(level) < 60);
+    t.match(request_id, /^[0-9a-f-]{36}$/, 'an id of our own');
+  }
+});
