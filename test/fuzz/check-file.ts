@@ -57,6 +57,8 @@ function parse(chunk: Chunk, { format, csv }: SplitFile, name: string): { rows: 
     assert.ok([...(value ?? '')].length <= 200, 'an excerpt');
   }
   const texts = [...rows, ...errors].map((values) => JSON.stringify(values));
-  for (const text of texts) assert.doesNotMatch(text, /\\u0000|\\ud[89a-f]/, 'PostgreSQL can hold it');
+  for (const value of [...rows, ...errors].flatMap((values) => Object.values<unknown>({ ...values }))) {
+    if (typeof value === 'string') assert.ok(value.isWellFormed() && !value.includes('\0'), 'PostgreSQL can hold it');
+  }
   return { rows: texts.slice(0, rows.length), errors: texts.slice(rows.length) };
 }
