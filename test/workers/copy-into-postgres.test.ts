@@ -136,13 +136,14 @@ t.test(
         const { parsed } = send(timestamps);
         await sql`TRUNCATE samples`;
         await sql.begin(async (tx) => await copyInto(tx as TransactionSql, rowTarget(samples), parsed.copy));
-        const rows = await sql<{ second: string; at: string }[]>`
-        SELECT extract(epoch FROM at)::text AS second, to_json(at)#>>'{}' AS at FROM samples ORDER BY ctid`;
+        const rows = await sql<{ micros: string; at: string }[]>`
+        SELECT (extract(epoch FROM at) * 1000000)::int8::text AS micros, to_json(at)#>>'{}' AS at FROM samples ORDER BY ctid`;
         const given = [...parsed.rowRecords].map((record) => timestamps[record] as string);
-        for (const [n, { second }] of rows.entries()) {
+        for (const [n, { micros }] of rows.entries()) {
           const [, whole, fraction = '', offset] = /^(.{19})(\.\d+)?(.*)$/.exec(given[n] as string) ?? [];
-          const expected = Date.parse(`${whole}${offset}`.toUpperCase()) / 1000 + Number(`0${fraction}`);
-          t.ok(Math.abs(Number(second) - expected) < 0.000_01, `${given[n]}`);
+          const wholeMicros = BigInt(Date.parse(`${whole}${offset}`.toUpperCase())) * 1000n;
+          const expected = wholeMicros + BigInt(Math.round(Number(`0${fraction}`) * 1_000_000));
+          t.equal(BigInt(micros), expected, `${given[n]}`);
         }
         t.same(send(rows.map(({ at }) => at)).errors, []);
         accepted += rows.length;
