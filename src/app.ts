@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
+import consolePage from '../plugins/console.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
 import exportJobs from '../plugins/export-jobs.ts';
@@ -81,6 +82,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(importErrors);
   await app.register(exports);
   await app.register(exportJobs);
+  await app.register(consolePage);
 
   await app.register(housekeeping);
   await app.register(health);
