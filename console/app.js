@@ -1,6 +1,6 @@
 // The frame of the page: where one can go, what is the matter with the service, and the view that was asked for.
 import { html } from 'htm/preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { AwayBanner } from './components/away-banner.js';
 import { Icon } from './components/icon.js';
 import { KeyDialog } from './components/key-dialog.js';
@@ -37,12 +37,14 @@ export function App() {
   const { view, id, query } = useStore(route);
   const withKeys = useStore(keysInUse);
   const { title, show: View, place } = views[view] ?? nowhere;
+  const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${title} – Bulk import and export`;
     scrollTo(0, 0);
     // Who hears the page learns that it is another one. Not at the first: there the page's title is read.
-    if (document.activeElement !== document.body) document.querySelector('h1')?.focus();
-  }, [title, id]);
+    if (!isFirst.current) document.querySelector('h1')?.focus();
+    isFirst.current = false;
+  }, [view, id]);
   return html`
     <a class="skip" href="#main" onClick=${skipToMain}>Skip to the content</a>
     <header class="shell-header">

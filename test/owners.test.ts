@@ -25,6 +25,8 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   'GET /health/live': 'public',
   // Preflights, which carry no key; whatever else is OPTIONS is answered with the methods that are served.
   'OPTIONS *': 'public',
+  'GET /': 'public',
+  'GET /console/*': 'public',
   'GET /metrics': 'read',
   'GET /v1/resources': 'read',
   'GET /v1/overview': 'read',

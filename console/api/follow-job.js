@@ -31,8 +31,10 @@ export async function followJob(path, onState, signal) {
     try {
       const headers = { accept: 'text/event-stream', ...(lastId === null ? {} : { 'last-event-id': lastId }) };
       const { body } = await request(`${path}/events`, { headers, signal, cache: 'no-store' });
+      // 204: it has ended, and that state came before the stream broke off.
+      if (body === null) return;
       silent++;
-      for await (const { type, data, id } of readEvents(/** @type {ReadableStream<Uint8Array>} */ (body))) {
+      for await (const { type, data, id } of readEvents(body)) {
         silent = 0;
         lastId = id;
         const job = /** @type {Job} */ (JSON.parse(data));

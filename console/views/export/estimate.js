@@ -14,7 +14,7 @@ const restMs = 300;
 export function Estimate({ query, limit }) {
   const settled = useSettled(query);
   const { data, error } = useQuery(settled === null ? null : `/v1/exports/estimate?${settled}`);
-  const estimate = /** @type {{ rows: number, estimated: boolean } | null} */ (data);
+  const estimate = /** @type {import('../../types.ts').Estimate | null} */ (data);
   if (error && settled === query) return html`<${Failure} error=${error} title="These filters do not work" />`;
   const rows = estimate && Math.min(estimate.rows, Number(limit) || Infinity);
   return html`

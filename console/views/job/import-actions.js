@@ -27,11 +27,11 @@ export function ImportActions({ job, path, onFailure, onCancelled }) {
       ${
         job.failed > 0 &&
         html`
-          <${SaveButton} primary path="${path}/rejects" name="rejected_${job.file_name}" onFailure=${onFailure}>
-            Rejected records
-          <//>
-          <${SaveButton} path="${path}/rejects?with=errors" name="rejected_${job.file_name}" onFailure=${onFailure}>
+          <${SaveButton} primary path="${path}/rejects?with=errors" name="rejected_${job.file_name}" onFailure=${onFailure}>
             Rejected records with reasons
+          <//>
+          <${SaveButton} path="${path}/rejects" name="rejected_${job.file_name}" onFailure=${onFailure}>
+            The same as they were sent
           <//>
           <${SaveButton} path="${path}/errors?format=csv" name="errors_${job.job_id}.csv" onFailure=${onFailure}>
             Error report (CSV)

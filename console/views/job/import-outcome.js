@@ -13,8 +13,8 @@ export function ImportOutcome({ job }) {
   if (status === 'completed') {
     return html`<${Notice} kind="warning" title="${countOf(failed, 'record')} rejected" quiet>
       <p>
-        ${successful > 0 ? 'All others are loaded.' : 'Nothing was loaded.'} Download the rejected records, mend them, and
-        import that file: only they are in it, so that nothing comes twice.
+        ${successful > 0 ? 'All others are loaded.' : 'Nothing was loaded.'} To bring these in too: download the rejected
+        records, mend them in that file (each says what is wrong with it; imports leave that out), and import it.
       </p>
     <//>`;
   }

@@ -38,7 +38,7 @@ export function ThroughputChart({ intervals: known }) {
               <div class="chart-axis hint" aria-hidden="true"><span>10 min ago</span><span>now</span></div>
               <details>
                 <summary>Figures as a table</summary>
-                <${TableRegion} label="Records per second">
+                <${TableRegion} label="Figures of records per second">
                   <table class="table">
                     <thead><tr><th scope="col">Ten seconds to</th><th scope="col" class="number">Records/s</th></tr></thead>
                     <tbody>
