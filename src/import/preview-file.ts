@@ -2,7 +2,7 @@
 // What the end of the sample cuts off is not held against the file.
 import { Readable } from 'node:stream';
 import { type Chunk, type CsvLayout, recordFaults, recordStride } from '../../workers/messages.ts';
-import { maxNameCharacters, type PreviewedChunk, type PreviewRequest } from '../../workers/preview-chunk.ts';
+import { maxNameCharacters, type PreviewedChunk, type PreviewRequest } from '../../workers/preview-messages.ts';
 import { type Format, formatOfFileName } from '../resources/formats.ts';
 import { guessResource } from '../resources/guess-resource.ts';
 import { resourceNamed, resources } from '../resources/index.ts';
