@@ -34,7 +34,12 @@ export function loadConfig(env: Environment = process.env): Config {
 function assemble(values: Values<typeof variables>) {
   const dataDir = resolve(values.DATA_DIR);
   return {
-    http: { host: values.HOST, port: values.PORT, requestsPerMinute: values.RATE_LIMIT },
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      requestsPerMinute: values.RATE_LIMIT,
+      maxEventStreams: values.MAX_EVENT_STREAMS,
+    },
     clientPace: { stallTimeoutMs: values.CLIENT_STALL_TIMEOUT, minBytesPerSecond: values.CLIENT_MIN_RATE },
     database: {
       connection: databaseConnection(values),

@@ -63,7 +63,7 @@ export async function openTable(
 }
 
 async function withSlot(slots: Slots, options: OpenOptions, open: () => Promise<CopiedRows>): Promise<CopiedRows> {
-  const release = await acquire(slots, options);
+  const release = await acquireConnection(slots, options);
   try {
     const rows = await open();
     rows.once('close', release);
@@ -75,7 +75,8 @@ async function withSlot(slots: Slots, options: OpenOptions, open: () => Promise<
   }
 }
 
-async function acquire(slots: Slots, { signal, waitMs }: OpenOptions): Promise<() => void> {
+/** @returns gives the connection's slot back. @throws ConnectionsBusy; the signal's reason. */
+export async function acquireConnection(slots: Slots, { signal, waitMs }: OpenOptions): Promise<() => void> {
   if (waitMs === undefined) return await slots.acquire(signal);
   const timeout = AbortSignal.timeout(waitMs);
   try {
