@@ -36,6 +36,7 @@ export async function disturb(
       await reached(sql, place, signal);
       await pause(random.below(30), undefined, { signal });
       const name = drawFault(random, names, happened);
+      if (name === undefined) break;
       happened.push(name);
       const mended = faults[name]!.run({ ...victims, random: randomOf(`fault ${n}`) }).then(
         () => undefined,

@@ -180,10 +180,10 @@ export const briefFaultNames = faultNames.filter((name) => !faults[name]!.long);
 /**
  * @param names of those that may come.
  * @param earlier faults of the round.
+ * @returns undefined when none may come again.
  */
-export function drawFault(random: Random, names: readonly string[], earlier: readonly string[]): string {
+export function drawFault(random: Random, names: readonly string[], earlier: readonly string[]): string | undefined {
   const possible = names.filter((name) => !(faults[name]!.once && earlier.includes(name)));
-  return random.pick(
-    (possible.length > 0 ? possible : names).flatMap((name) => Array<string>(faults[name]!.weight).fill(name)),
-  );
+  if (possible.length === 0) return undefined;
+  return random.pick(possible.flatMap((name) => Array<string>(faults[name]!.weight).fill(name)));
 }
