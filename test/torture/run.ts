@@ -109,14 +109,18 @@ async function main(): Promise<void> {
   }
 }
 
-// A Ctrl-C ends the round under way, in order; a second one ends everything at once.
+// A Ctrl-C ends the round under way, in order; a second one ends everything at once. npm passes on what the terminal has
+// sent already, so that one comes twice.
 const stopped = new AbortController();
+const sameMs = 500;
+let stoppedAt = Infinity;
 for (const [signal, code] of [
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const) {
   process.on(signal, () => {
-    if (stopped.signal.aborted) process.exit(code);
+    if (performance.now() - stoppedAt > sameMs) process.exit(code);
+    stoppedAt = Math.min(stoppedAt, performance.now());
     stopped.abort(new Error(`stopped by ${signal}`));
     process.exitCode = code;
   });
