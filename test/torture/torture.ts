@@ -156,6 +156,8 @@ export class Torture {
 
     const wanted = randomOf('processes').between(1, 2);
     while (this.#services.running.length < wanted) await this.#services.start(randomOf('settings'));
+    // Faults that overlap may each have started one.
+    for (const surplus of this.#services.running.slice(wanted)) await surplus.stop('SIGKILL');
 
     const client = this.#client(randomOf('client'), findings);
     const { work, accepted, stop } = startWork(client, files, randomOf('work'), `round ${number}`, signal);
