@@ -36,6 +36,7 @@ t.test('with nothing set, everything is the documented default', async (t) => {
   t.equal(config.import.maxRowErrors, 5_000_000);
   t.same(config.access, { keys: [], open: false, corsOrigin: null });
   t.equal(config.http.requestsPerMinute, 60_000);
+  t.same(config.http.trustedProxies, []);
   t.same(config.jobs, {
     concurrency: 2,
     maxUnfinished: 100,
@@ -50,7 +51,7 @@ t.test('with nothing set, everything is the documented default', async (t) => {
     idempotencyMs: 86_400_000,
     jobMs: 2_592_000_000,
   });
-  t.same(config.remote, { on: false, allow: [], timeoutMs: 600_000 });
+  t.same(config.remote, { on: false, allow: [], timeoutMs: 600_000, concurrency: 8 });
   t.equal(config.seed, 'auto');
   t.equal(config.shutdownTimeoutMs, 30_000);
 });
@@ -76,6 +77,11 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
       ],
     ],
     RATE_LIMIT: ['120', (c) => c.http.requestsPerMinute, 120],
+    TRUST_PROXY: [
+      '127.0.0.1,10.0.0.0/8 fd00::/8',
+      (c) => c.http.trustedProxies,
+      ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'],
+    ],
     AUTH: ['none', (c) => c.access.open, true],
     CORS_ORIGIN: [
       'https://a.example,http://b.example:81',
@@ -122,6 +128,7 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
       ],
     ],
     REMOTE_TIMEOUT: ['90s', (c) => c.remote.timeoutMs, 90_000],
+    REMOTE_CONCURRENCY: ['1', (c) => c.remote.concurrency, 1],
     JOB_CONCURRENCY: ['4', (c) => c.jobs.concurrency, 4],
     MAX_UNFINISHED_JOBS: ['7', (c) => c.jobs.maxUnfinished, 7],
     MAX_UNFINISHED_JOBS_PER_OWNER: ['3', (c) => c.jobs.maxUnfinishedPerOwner, 3],
@@ -219,6 +226,14 @@ const refused: [name: keyof typeof variables, value: string, said: string][] = [
     '0s',
     'REMOTE_TIMEOUT="0s" takes a duration from 100ms to 1d, such as 500ms, 30s, 15m, 24h or 30d',
   ],
+  ['REMOTE_CONCURRENCY', '0', 'REMOTE_CONCURRENCY="0" takes a whole number from 1 to 1000'],
+  ...['10.0.0.0/33', '0.0.0.0/0', '::/0', 'proxy.example', '127.1', '10.0.0.1/a'].map(
+    (value): [keyof typeof variables, string, string] => [
+      'TRUST_PROXY',
+      value,
+      `TRUST_PROXY="${value}" takes addresses and networks of proxies, separated by commas: 127.0.0.1, 10.0.0.0/8, fd00::/8`,
+    ],
+  ),
   ['JOB_CONCURRENCY', '0', 'JOB_CONCURRENCY="0" takes a whole number from 1 to 100'],
   ['MAX_UNFINISHED_JOBS', '0', 'MAX_UNFINISHED_JOBS="0" takes a whole number from 1 to 1000000'],
   ['RATE_LIMIT', 'off', 'RATE_LIMIT="off" takes a whole number from 0 to 1000000000'],
