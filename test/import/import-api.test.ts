@@ -88,6 +88,8 @@ t.test('a posted file is accepted with its job, which can be followed and is lis
     second.json().imports.map((one: { job_id: string }) => one.job_id),
     [job_id],
   );
+  await app.sql`DELETE FROM bulk.jobs WHERE id = ${first.json().imports[1].job_id}`;
+  t.same((await app.inject(next)).json(), second.json(), 'also when the last job of a page has been removed meanwhile');
   for (const query of ['?status=done', '?limit=0', '?limit=9999', '?after=x']) {
     t.match((await list(query)).json(), { status: 400, code: 'invalid_parameter' }, query);
   }
