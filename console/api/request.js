@@ -1,6 +1,6 @@
 // Requests to the API: with the API key, and with failures as errors that say what to do.
 import { apiKey, refuseKey } from '../state/api-key.js';
-import { reportTrouble } from '../state/connection.js';
+import { checkService } from '../state/connection.js';
 
 /** What the service refused, as it says so itself (RFC 9457). */
 export class ApiProblem extends Error {
@@ -44,7 +44,7 @@ export async function request(path, init = {}) {
     response = await fetch(path, { ...init, headers });
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    reportTrouble();
+    checkService();
     throw new ServiceAway();
   }
   if (!response.ok) throw toProblem(response.status, await response.text(), key);
@@ -85,7 +85,7 @@ export function keyHeaders(key) {
  */
 export function toProblem(status, text, key) {
   if (status === 401) refuseKey(key);
-  if (status === 503) reportTrouble();
+  if (status === 503) checkService();
   return new ApiProblem(status, parseProblem(text));
 }
 

@@ -1,6 +1,6 @@
 // Posts the file of an import. By XMLHttpRequest: fetch does not tell how much of a body has been sent.
 import { apiKey } from '../state/api-key.js';
-import { reportTrouble } from '../state/connection.js';
+import { checkService } from '../state/connection.js';
 import { keyHeaders, ServiceAway, toProblem } from './request.js';
 
 /** The file was changed or removed since it was chosen: browsers refuse to read it then. */
@@ -30,7 +30,7 @@ export async function uploadFile(file, options, { idempotencyKey, onProgress, si
   const answer = await send(form, { ...keyHeaders(key), 'idempotency-key': idempotencyKey }, onProgress, signal);
   if (answer === null) {
     if (!(await isReadable(file))) throw new FileChanged();
-    reportTrouble();
+    checkService();
     throw new ServiceAway();
   }
   if (answer.status !== 202 && answer.status !== 200) throw toProblem(answer.status, answer.text, key);

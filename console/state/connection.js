@@ -9,6 +9,8 @@ import { createStore } from './store.js';
  */
 
 const askEveryMs = 2_000;
+/** While nothing else is asked: who fills in a form learns of it too. */
+const lookEveryMs = 10_000;
 const answerWithinMs = 4_000;
 
 /** @type {import('./store.js').Store<Connection>} */
@@ -16,8 +18,10 @@ export const connection = createStore(/** @type {Connection} */ ({ state: 'prese
 
 let asking = false;
 
-/** A request got no answer, or a 503. */
-export function reportTrouble() {
+setInterval(() => document.visibilityState === 'visible' && checkService(), lookEveryMs);
+
+/** A request got no answer, or a 503: asks the service itself. */
+export function checkService() {
   if (asking) return;
   asking = true;
   ask();

@@ -1,15 +1,11 @@
 // Figures as people read them. Digits are grouped in the one way that this page's language has, whatever the browser's.
 const counts = new Intl.NumberFormat('en');
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 const times = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 /** @param {number} number */
 export const formatCount = (number) => counts.format(number);
-
-/** @param {number} number */
-export const formatShort = (number) => compact.format(number);
 
 /**
  * @param {number} number

@@ -2,7 +2,7 @@
 import t from 'tap';
 import { Throughput } from '../../src/metrics/throughput.ts';
 import { build } from '../build.ts';
-import { post } from '../client.ts';
+import { ended, post } from '../client.ts';
 
 const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const user = (n: number, role = 'viewer') =>
@@ -50,7 +50,7 @@ t.test('resources, overview and estimate', async (t) => {
     const holding = await app.sql.reserve();
     await holding`BEGIN`;
     await holding`LOCK TABLE users IN EXCLUSIVE MODE`;
-    await post(app, { ...file, content: user(4), headers: ann });
+    const anns = (await post(app, { ...file, content: user(4), headers: ann })).json().job_id;
     await post(app, { resource: 'articles', name: 'a.ndjson', content: '{}', headers: office });
     const jobs = async (headers: typeof office) => {
       const { import: imports, export: exports } = (await get('/v1/overview', headers)).json().jobs;
@@ -60,6 +60,7 @@ t.test('resources, overview and estimate', async (t) => {
     t.same(await jobs(ann), [1, 0]);
     await holding`COMMIT`;
     holding.release();
+    await ended(app, anns, 'imports', ann);
   });
 
   await t.test('an estimate is exact where counting is cheap', async (t) => {

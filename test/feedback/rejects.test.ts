@@ -201,6 +201,7 @@ t.test('rejected records', async (t) => {
       const { body } = await rejectsOf(app, job_id);
       const unpacked = (name.endsWith('gz') ? gunzipSync(bytes) : bytes).toString().split('\n');
       t.ok(body === `${[unpacked[0], unpacked[2], unpacked[4]].join('\n')}\n`);
+      if (!name.endsWith('.gz')) continue;
       const packed = await rejectsOf(app, job_id, '', { 'accept-encoding': 'gzip' });
       t.equal(packed.headers['content-encoding'], 'gzip');
       t.ok(gunzipSync(packed.rawPayload).toString() === body);

@@ -301,10 +301,37 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await place.service.stop('SIGKILL');
     await page.getByText('The service does not answer').waitFor();
     t.match(await page.locator('.banner').innerText(), /npm start/);
-    await startService(t, { ...place.env, PORT: port });
+    const again = await startService(t, { ...place.env, PORT: port });
     await page.getByText('The service does not answer').waitFor({ state: 'detached' });
     await page.getByRole('link', { name: 'Import', exact: true }).click();
     await page.setInputFiles('#file', csv('after.csv', user(1)));
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.getByText('Everything is loaded').waitFor();
+
+    // In the middle of a job.
+    const sql = openPool(place.connection, { max: 1, name: 'bulk tests' });
+    t.after(async () => await sql.end({ timeout: 5 }));
+    const letGo = await holdJobs(t, { sql });
+    await page.goto(`${again.url}/#/import`);
+    await page.setInputFiles('#file', csv('held.csv', user(2)));
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.locator('.title-line').getByText('Running').waitFor();
+    await again.stop('SIGKILL');
+    await page.getByText('The service does not answer').waitFor();
+    const resumed = page.waitForRequest(
+      (request) => /\/events$/.test(request.url()) && 'last-event-id' in request.headers(),
+    );
+    await startService(t, { ...place.env, PORT: port });
+    await resumed;
+    await letGo();
+    await page.getByText('Everything is loaded').waitFor();
+    t.same(complaints, []);
+  });
+
+  t.test('asks for a job where its events do not come through', async (t) => {
+    const { page, complaints } = await visit(t, browser, url);
+    await page.route('**/events', async (route) => await route.fulfill({ status: 429, body: '{}' }));
+    await page.setInputFiles('#file', csv('asked.csv', user(30)));
     await page.getByRole('button', { name: 'Import into users' }).click();
     await page.getByText('Everything is loaded').waitFor();
     t.same(complaints, []);

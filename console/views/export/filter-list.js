@@ -11,7 +11,9 @@ let rows = 0;
  * }} props
  */
 export function FilterList({ fields, filters, onChange }) {
-  const add = () => onChange([...filters, { id: ++rows, field: fields[0]?.name ?? '', operator: 'eq', value: '' }]);
+  // Whoever narrows down an export does so by a state more often than by an id.
+  const likely = fields.find(({ type }) => type === 'enum') ?? fields[0];
+  const add = () => onChange([...filters, { id: ++rows, field: likely?.name ?? '', operator: 'eq', value: '' }]);
   return html`
     <fieldset>
       <legend>Filters</legend>

@@ -15,6 +15,7 @@ export function PreviewTable({ columns, records }) {
         <thead>
           <tr>
             <th scope="col" class="number">Line</th>
+            <th scope="col">Problems</th>
             ${columns.map(
               ({ name, field }, index) => html`
                 <th scope="col" key=${index} class=${field === null ? 'ignored' : ''}>
@@ -23,7 +24,6 @@ export function PreviewTable({ columns, records }) {
                 </th>
               `,
             )}
-            <th scope="col">Problems</th>
           </tr>
         </thead>
         <tbody>
@@ -42,6 +42,12 @@ function PreviewRow({ columns, record: { line, values, errors } }) {
   return html`
     <tr class=${errors.length > 0 ? 'rejected' : ''}>
       <th scope="row" class="number">${line}</th>
+      <td class="problems">
+        ${
+          errors.length > 0 &&
+          html`<ul>${errors.map(({ message }, index) => html`<li key=${index}><${Icon} name="alert" />${message}</li>`)}</ul>`
+        }
+      </td>
       ${columns.map(
         ({ name, field }, index) => html`
           <td key=${index} class=${field !== null && wrong.has(field) ? 'cell-wrong' : field === null ? 'ignored' : ''}>
@@ -49,12 +55,6 @@ function PreviewRow({ columns, record: { line, values, errors } }) {
           </td>
         `,
       )}
-      <td class="problems">
-        ${
-          errors.length > 0 &&
-          html`<ul>${errors.map(({ message }, index) => html`<li key=${index}><${Icon} name="alert" />${message}</li>`)}</ul>`
-        }
-      </td>
     </tr>
   `;
 }

@@ -17,7 +17,7 @@ const advice = {
  */
 export function ErrorGroupRows({ group: { field, code, message, count, examples }, share }) {
   const [open, setOpen] = useState(false);
-  const first = examples.slice(0, 3).map(({ line }) => formatCount(line));
+  const [first, ...others] = examples.slice(0, 3).map(({ line }) => formatCount(line));
   const hint = advice[/** @type {keyof typeof advice} */ (code)];
   return html`
     <tbody class=${open ? 'group-open' : ''}>
@@ -28,7 +28,9 @@ export function ErrorGroupRows({ group: { field, code, message, count, examples 
         <td class="number narrow-hidden">${share < 0.001 ? '< 0.1' : (share * 100).toFixed(1)} %</td>
         <td>
           <button type="button" class="disclosure" aria-expanded=${open} onClick=${() => setOpen(!open)}>
-            <${Icon} name="chevron" />${first.join(', ')}${count > first.length ? ' …' : ''}
+            <${Icon} name="chevron" />${first}
+            <span class="narrow-hidden">${others.map((line) => `, ${line}`).join('')}</span>
+            ${count > examples.slice(0, 3).length && ' …'}
             <span class="visually-hidden">, show examples of ${field ?? 'record'}: ${message}</span>
           </button>
         </td>

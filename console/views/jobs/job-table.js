@@ -18,7 +18,7 @@ export function JobTable({ type, jobs }) {
           <tr>
             <th scope="col">File</th>
             <th scope="col">Status</th>
-            <th scope="col" class="number">${ofImports ? 'Loaded' : 'Records'}</th>
+            <th scope="col" class="number narrow-hidden">${ofImports ? 'Loaded' : 'Records'}</th>
             <th scope="col" class="number">${ofImports ? 'Rejected' : 'Size'}</th>
             <th scope="col" class="number narrow-hidden">Time</th>
             <th scope="col" class="narrow-hidden">Accepted</th>
@@ -45,7 +45,7 @@ function JobRow({ job }) {
         <${StatusBadge} status=${status} />
         ${!hasEnded(job) && isImport && html`<${ProgressBar} label="Progress of ${name}" percent=${job.progress_pct} tone=${status === 'pending' ? 'calm' : 'accent'} />`}
       </td>
-      <td class="number">${isImport ? formatCount(job.successful) : job.total_records === null ? '–' : formatCount(job.total_records)}</td>
+      <td class="number narrow-hidden">${isImport ? formatCount(job.successful) : job.total_records === null ? '–' : formatCount(job.total_records)}</td>
       <td class="number ${isImport && job.failed > 0 ? 'bad' : ''}">${isImport ? formatCount(job.failed) : formatBytes(job.bytes)}</td>
       <td class="number narrow-hidden">${duration_ms === null ? '–' : formatDuration(duration_ms)}</td>
       <td class="narrow-hidden"><time datetime=${created_at} title=${formatTime(created_at)}>${formatAge(created_at)}</time></td>

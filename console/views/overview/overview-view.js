@@ -42,7 +42,7 @@ export function OverviewView() {
     ${
       overview &&
       html`<p class="hint">
-        Version ${overview.version}, running since
+        Version ${overview.version}, started
         ${' '}<time datetime=${overview.started_at} title=${formatTime(overview.started_at)}>${formatAge(overview.started_at)}</time>.
         <br />API: <a href="/docs">documentation</a>, <a href="/openapi.json">OpenAPI</a>.
       </p>`

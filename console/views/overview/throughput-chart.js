@@ -1,6 +1,6 @@
 import { html } from 'htm/preact';
 import { TableRegion } from '../../components/table-region.js';
-import { formatClock, formatCount, formatShort } from '../../state/figures.js';
+import { formatClock, formatCount } from '../../state/figures.js';
 
 const intervalMs = 10_000;
 const intervals = 60;
@@ -21,7 +21,7 @@ export function ThroughputChart({ intervals: known }) {
     <section class="panel" aria-labelledby="throughput-title">
       <div class="panel-line">
         <h2 id="throughput-title">Records per second</h2>
-        <p class="hint">last ten minutes${most > 0 ? `, at most ${formatShort(most)}` : ''}</p>
+        <p class="hint">last ten minutes${most > 0 ? `, at most ${formatCount(most)}` : ''}</p>
       </div>
       ${
         busy.length === 0
