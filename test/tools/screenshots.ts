@@ -45,6 +45,7 @@ async function takeAll(): Promise<void> {
   await take(page, 'jobs');
 
   await page.emulateMedia({ colorScheme: 'dark' });
+  await page.setViewportSize({ width: desktop.width, height: 980 });
   await show(page, '#/overview', 'Figures as a table');
   await take(page, 'overview-dark');
   await page.setViewportSize(phone);
@@ -82,7 +83,7 @@ async function take(page: Page, name: string): Promise<void> {
   await page.evaluate(
     'Promise.all(document.getAnimations().filter((one) => one.effect.getTiming().iterations === 1).map((one) => one.finished))',
   );
-  await page.evaluate('document.fonts.ready');
+  await page.evaluate('document.fonts.ready.then(() => scrollTo(0, 0))');
   await page.screenshot({ path: join(target, `${name}.png`) });
 }
 
