@@ -13,7 +13,7 @@ import { cpuSecondsOf, peakMegabytesOf } from './proc.ts';
 
 const project = join(import.meta.dirname, '..');
 /** As in `npm start`. */
-const nodeFlags = ['--max-semi-space-size=8'];
+const nodeFlags = ['--max-semi-space-size=1'];
 
 /** What a run of its own settings may change: the variables that say how the service works, not where. */
 const tunable = ['Imports', 'Jobs', 'Server'];

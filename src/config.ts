@@ -39,6 +39,7 @@ function assemble(values: Values<typeof variables>) {
       port: values.PORT,
       requestsPerMinute: values.RATE_LIMIT,
       trustedProxies: values.TRUST_PROXY ?? [],
+      maxEventStreams: values.MAX_EVENT_STREAMS,
     },
     clientPace: { stallTimeoutMs: values.CLIENT_STALL_TIMEOUT, minBytesPerSecond: values.CLIENT_MIN_RATE },
     database: {
