@@ -4,6 +4,7 @@ import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
+import exportEstimate from '../plugins/export-estimate.ts';
 import exportJobs from '../plugins/export-jobs.ts';
 import exports from '../plugins/exports.ts';
 import health from '../plugins/health.ts';
@@ -16,11 +17,14 @@ import imports from '../plugins/imports.ts';
 import jobQueue from '../plugins/job-queue.ts';
 import metrics from '../plugins/metrics.ts';
 import monitor from '../plugins/monitor.ts';
+import overview from '../plugins/overview.ts';
 import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
 import quotas from '../plugins/quotas.ts';
 import rateLimit from '../plugins/rate-limit.ts';
 import remoteFiles from '../plugins/remote-files.ts';
+import resources from '../plugins/resources.ts';
+import rowCounts from '../plugins/row-counts.ts';
 import securityHeaders from '../plugins/security-headers.ts';
 import seed from '../plugins/seed.ts';
 import slowClients from '../plugins/slow-clients.ts';
@@ -81,9 +85,13 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(importErrors);
   await app.register(exports);
   await app.register(exportJobs);
+  await app.register(exportEstimate);
+  await app.register(resources);
 
   await app.register(housekeeping);
+  await app.register(rowCounts);
   await app.register(health);
   await app.register(metrics);
+  await app.register(overview);
   await app.register(seed);
 }

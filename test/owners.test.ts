@@ -26,6 +26,8 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   // Preflights, which carry no key; whatever else is OPTIONS is answered with the methods that are served.
   'OPTIONS *': 'public',
   'GET /metrics': 'read',
+  'GET /v1/resources': 'read',
+  'GET /v1/overview': 'read',
   'GET /v1/imports': 'read',
   'POST /v1/imports': 'write',
   'GET /v1/imports/:job_id': 'read',
@@ -33,6 +35,7 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   'POST /v1/imports/:job_id/cancel': 'write',
   'GET /v1/exports': 'read',
   'POST /v1/exports': 'write',
+  'GET /v1/exports/estimate': 'read',
   'GET /v1/exports/:job_id': 'read',
   'GET /v1/exports/:job_id/download': 'read',
   'POST /v1/exports/:job_id/cancel': 'write',
