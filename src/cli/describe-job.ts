@@ -1,6 +1,6 @@
 // An ended job in words: what came of it, why, and what can be done next.
 import type { BulkClient, Export, ImportState } from '../client/index.ts';
-import { count, counted, duration, bytes, table } from './plain-text.ts';
+import { bytes, count, counted, duration, table } from './plain-text.ts';
 
 const shownGroups = 8;
 
@@ -16,7 +16,9 @@ export async function describeImport(client: BulkClient, state: ImportState, sig
   ];
   if (state.failure) lines.push(`  ${explain(state.failure)}`);
   for (const { from_line, to_line } of state.unprocessed ?? []) {
-    lines.push(`  not looked at: ${to_line === null ? `line ${from_line} to the end` : `lines ${from_line} to ${to_line}`}`);
+    lines.push(
+      `  not looked at: ${to_line === null ? `line ${from_line} to the end` : `lines ${from_line} to ${to_line}`}`,
+    );
   }
   if (state.error_count > 0) {
     lines.push('', ...(await describeErrors(client, job_id, shownGroups, signal)).map((line) => `  ${line}`));

@@ -31,7 +31,9 @@ export async function followJobs(context: Context, jobs: readonly FollowedJob[])
     const options = {
       signal,
       onLost: (error: Error, retryInMs: number) => {
-        output.remark(`${job.label}: ${error.message}; the job goes on, trying again in ${Math.ceil(retryInMs / 1000)} s`);
+        output.remark(
+          `${job.label}: ${error.message}; the job goes on, trying again in ${Math.ceil(retryInMs / 1000)} s`,
+        );
       },
     };
     const { jobId, type, label } = job;

@@ -19,7 +19,8 @@ try {
   else {
     const { message, members, ...failure } = explainFailure(error);
     exitCode = failure.exitCode;
-    const json = program.opts<{ output?: string }>().output === 'json' || (!program.opts().output && !process.stdout.isTTY);
+    const json =
+      program.opts<{ output?: string }>().output === 'json' || (!program.opts().output && !process.stdout.isTTY);
     if (message !== null) process.stderr.write(`${json ? JSON.stringify({ event: 'error', ...members }) : message}\n`);
   }
 }

@@ -55,7 +55,11 @@ export class Output {
     const now = performance.now();
     if (!this.#bars || now - this.#drawnAt < redrawMs) return;
     this.#drawnAt = now;
-    this.#bars(lines((process.stderr as WriteStream).columns ?? 80).map(plain).join('\n'));
+    this.#bars(
+      lines((process.stderr as WriteStream).columns ?? 80)
+        .map(plain)
+        .join('\n'),
+    );
   }
 
   /** The same without a word on stdout. */

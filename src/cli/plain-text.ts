@@ -32,7 +32,10 @@ export function duration(ms: number): string {
 
 /** Columns as wide as their widest cell; those whose header ends in a blank are of numbers, to the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const cells = [header.map((name) => name.trim()), ...rows.map((row) => row.map((cell) => cell.replaceAll('\n', ' ')))];
+  const cells = [
+    header.map((name) => name.trim()),
+    ...rows.map((row) => row.map((cell) => cell.replaceAll('\n', ' '))),
+  ];
   const widths = header.map((_, column) => Math.max(...cells.map((row) => (row[column] as string).length)));
   return cells.map((row) =>
     row

@@ -37,8 +37,14 @@ export function createProgram(version: string, end: (code: ExitCode) => void): C
         .default(new URL('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
         .argParser(serviceUrl),
     )
-    .addOption(new Option('--key <key>', 'API key; others can see the arguments of a process, so prefer the variable').env('BULK_API_KEY'))
-    .addOption(new Option('--output <kind>', 'text or JSON lines; default: text on a terminal').choices(['text', 'json']))
+    .addOption(
+      new Option('--key <key>', 'API key; others can see the arguments of a process, so prefer the variable').env(
+        'BULK_API_KEY',
+      ),
+    )
+    .addOption(
+      new Option('--output <kind>', 'text or JSON lines; default: text on a terminal').choices(['text', 'json']),
+    )
     .option('--progress', 'draw bars even where stderr is no terminal')
     .option('--no-progress', 'draw none')
     .addHelpText('after', examples)
@@ -55,7 +61,9 @@ export function createProgram(version: string, end: (code: ExitCode) => void): C
     };
   const format = () => new Option('-f, --format <format>', 'of the file; default: by its name').choices([...formats]);
   const failOver = () =>
-    new Option('--fail-over <limit>', 'exit with 3 when more records than this are rejected: 5%, or 100').argParser(rejectionLimit);
+    new Option('--fail-over <limit>', 'exit with 3 when more records than this are rejected: 5%, or 100').argParser(
+      rejectionLimit,
+    );
 
   program
     .command('import')
@@ -99,7 +107,12 @@ With --job the service makes the file first; a download that breaks off can then
     .option('-o, --to <file>', 'where to; default: stdout. Ending in .gz: gzipped')
     .addOption(format())
     .option('--fields <names>', 'of them, in this order, separated by commas')
-    .option('--where <condition>', 'field=value, field[gte|gt|lte|lt]=value, field[in]=a,b; several must all hold', collect, [])
+    .option(
+      '--where <condition>',
+      'field=value, field[gte|gt|lte|lt]=value, field[in]=a,b; several must all hold',
+      collect,
+      [],
+    )
     .option('--sort <field>', 'with a - before it: descending')
     .addOption(new Option('--limit <records>', 'at most so many').argParser(wholeNumber(1)))
     .option('--gzip', 'gzip it, whatever the name of the file')
@@ -115,12 +128,16 @@ Examples:
   bulk export articles -o 2024.json --where 'created_at[gte]=2024-01-01T00:00:00Z' --sort=-created_at
   bulk export comments -o comments.csv.gz --job`,
     )
-    .action(run(async (context, resource: string, flags: ExportFlags) => await exportRecords(context, resource, flags)));
+    .action(
+      run(async (context, resource: string, flags: ExportFlags) => await exportRecords(context, resource, flags)),
+    );
 
   program
     .command('download')
     .summary('get the file of an export job')
-    .description('Downloads the file of an export job and compares its SHA-256; goes on where an earlier call was cut off.')
+    .description(
+      'Downloads the file of an export job and compares its SHA-256; goes on where an earlier call was cut off.',
+    )
     .argument('<job>')
     .option('-o, --to <file>', 'where to; default: <resource>.<format>')
     .action(run(async (context, job: string, { to }: { to?: string }) => await downloadExport(context, job, to)));
@@ -138,7 +155,9 @@ Examples:
     .argument('<jobs...>', 'ids of imports and exports')
     .addOption(failOver())
     .action(
-      run(async (context, jobs: string[], flags: { failOver?: Limit }) => await watchJobs(context, jobs, flags.failOver)),
+      run(
+        async (context, jobs: string[], flags: { failOver?: Limit }) => await watchJobs(context, jobs, flags.failOver),
+      ),
     );
 
   program
@@ -173,7 +192,8 @@ Example:
     )
     .action(
       run(
-        async (context, job: string, flags: { to?: string; withErrors?: boolean }) => await getRejects(context, job, flags),
+        async (context, job: string, flags: { to?: string; withErrors?: boolean }) =>
+          await getRejects(context, job, flags),
       ),
     );
 
@@ -205,7 +225,9 @@ Example:
     .addArgument(new Argument('<records>').argParser(wholeNumber(0)))
     .argument('[file]', 'its ending says the format; default: <resource>.csv')
     .addOption(new Option('--invalid <share>', 'how many of them break a rule: 5%').argParser(share))
-    .addOption(new Option('--users <number>', 'how many users articles and comments refer to').argParser(wholeNumber(1)))
+    .addOption(
+      new Option('--users <number>', 'how many users articles and comments refer to').argParser(wholeNumber(1)),
+    )
     .addOption(new Option('--articles <number>', 'how many articles comments refer to').argParser(wholeNumber(1)))
     .addOption(new Option('--seed <number>', 'files that belong together have the same').argParser(wholeNumber(0)))
     .option('--force', 'replace a file that is there')

@@ -25,7 +25,10 @@ export function transferLine(
   rate: number,
   columns: number,
 ): string {
-  const figures = [`${bytes(done)}${total === null ? '' : ` of ${bytes(total)}`} ${verb}`, `${bytes(Math.round(rate))}/s`];
+  const figures = [
+    `${bytes(done)}${total === null ? '' : ` of ${bytes(total)}`} ${verb}`,
+    `${bytes(Math.round(rate))}/s`,
+  ];
   if (total !== null && rate > 0) figures.push(`${duration(((total - done) / rate) * 1000)} left`);
   return progressLine(name, total === null ? null : total === 0 ? 1 : done / total, figures, columns);
 }

@@ -18,6 +18,9 @@ export function parseLimit(text: string): Limit | null {
   return { text, kind, most };
 }
 
-export function exceeds({ failed, processed }: Pick<ImportState, 'failed' | 'processed'>, { kind, most }: Limit): boolean {
+export function exceeds(
+  { failed, processed }: Pick<ImportState, 'failed' | 'processed'>,
+  { kind, most }: Limit,
+): boolean {
   return kind === 'records' ? failed > most : failed * 100 > most * processed;
 }

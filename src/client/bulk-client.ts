@@ -4,7 +4,7 @@ import { BulkProblem } from './bulk-problem.ts';
 import { download } from './download.ts';
 import { type FileSource, openSource, startHash } from './file-source.ts';
 import { Http, type HttpOptions } from './http.ts';
-import { readBody, readNdjson, type ReceivedFile, receivedFile } from './read-body.ts';
+import { type ReceivedFile, readBody, readNdjson, receivedFile } from './read-body.ts';
 import { saveDownload } from './save-file.ts';
 import type {
   ErrorGroups,

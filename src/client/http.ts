@@ -16,12 +16,14 @@ export interface HttpOptions {
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+export type Body = NonNullable<RequestInit['body']>;
+
 export interface HttpRequest {
   method?: 'GET' | 'POST';
   query?: Query | URLSearchParams;
   headers?: Record<string, string>;
   /** Makes the body anew for every attempt. */
-  body?: () => BodyInit;
+  body?: () => Body;
   /** Whether the request may be sent again although it may have arrived. Default: GET only. */
   repeatable?: boolean;
   /** Whether the body can be made more than once. Default: true. */
@@ -48,10 +50,10 @@ export class Http {
   }
 
   /** @returns the parsed body. @throws BulkProblem, BulkConnectionError; the signal's reason. */
-  async json<Body>(path: string, request?: HttpRequest): Promise<Body> {
+  async json<Answer>(path: string, request?: HttpRequest): Promise<Answer> {
     const response = await this.send(path, request);
     try {
-      return (await response.json()) as Body;
+      return (await response.json()) as Answer;
     } catch (error) {
       if (request?.signal?.aborted) throw error;
       throw new BulkConnectionError(`the answer of ${this.#base.origin} broke off`, error);

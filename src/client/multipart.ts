@@ -1,5 +1,6 @@
 // The form of an upload, fields before the file so that a wrong one is refused before the file is sent.
 import type { OnBytes } from './file-source.ts';
+import type { Body } from './http.ts';
 
 export interface UploadForm {
   fields: Readonly<Record<string, string | undefined>>;
@@ -9,7 +10,7 @@ export interface UploadForm {
 }
 
 /** @returns a body, and the headers that it needs of its own. */
-export function encodeForm(form: UploadForm): { body: BodyInit; headers: Record<string, string> } {
+export function encodeForm(form: UploadForm): { body: Body; headers: Record<string, string> } {
   return form.content instanceof Blob ? formOfBlob(form, form.content) : formOfStream(form, form.content);
 }
 
@@ -52,9 +53,7 @@ function formOfStream({ fields, fileName, onBytes }: UploadForm, content: AsyncI
     }
     const disposition = `form-data; name="file"; filename="${escapeName(fileName)}"`;
     const type = 'application/octet-stream';
-    yield encoder.encode(
-      `--${boundary}\r\ncontent-disposition: ${disposition}\r\ncontent-type: ${type}\r\n\r\n`,
-    );
+    yield encoder.encode(`--${boundary}\r\ncontent-disposition: ${disposition}\r\ncontent-type: ${type}\r\n\r\n`);
     let sent = 0;
     for await (const piece of content) {
       yield piece;
@@ -63,7 +62,7 @@ function formOfStream({ fields, fileName, onBytes }: UploadForm, content: AsyncI
     yield encoder.encode(`\r\n--${boundary}--\r\n`);
   }
   return {
-    body: ReadableStream.from(parts()) as BodyInit,
+    body: ReadableStream.from(parts()) as Body,
     headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
   };
 }

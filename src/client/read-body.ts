@@ -21,10 +21,7 @@ export function receivedFile(response: Response, signal?: AbortSignal): Received
 }
 
 /** @param signal of the request. @throws its reason, or BulkConnectionError when the body breaks off. */
-export async function* readBody(
-  { body, url }: Response,
-  signal?: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readBody({ body }: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
   if (!body) return;
   const reader = body.getReader();
   try {
@@ -35,7 +32,7 @@ export async function* readBody(
     }
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new BulkConnectionError(`the answer of ${new URL(url).origin} broke off`, error);
+    throw new BulkConnectionError('the answer broke off', error);
   } finally {
     await reader.cancel().catch(() => {
       // It has failed already, and that was said.

@@ -2,7 +2,7 @@
 // file twice, because the answer was lost or the script runs again, gets the job that there is. A job that failed or was
 // cancelled is no reason to do nothing: its id makes the key of the next attempt.
 import { formatOfFileName } from '../resources/formats.ts';
-import { type FileSource, openSource, type OnBytes, sha256Of } from './file-source.ts';
+import { type FileSource, type OnBytes, openSource, sha256Of } from './file-source.ts';
 import type { Http } from './http.ts';
 import { encodeForm } from './multipart.ts';
 import type { Format, Import, ImportSummary } from './types.ts';

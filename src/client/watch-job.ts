@@ -115,7 +115,10 @@ async function* openEvents(http: Http, path: string, lastEventId: string, signal
         controller.enqueue(piece);
       },
     });
-    const events = body.pipeThrough(heard).pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+    const events = body
+      .pipeThrough(heard)
+      .pipeThrough(new TextDecoderStream())
+      .pipeThrough(new EventSourceParserStream());
     const reader = events.getReader();
     try {
       for (;;) {

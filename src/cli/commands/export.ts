@@ -40,7 +40,8 @@ export async function exportRecords(context: Context, resource: string, flags: E
   if (flags.job) {
     const asked = { ...request, ...(compressed ? { compression: 'gzip' as const } : {}) };
     const { job_id } = await client.startExport(asked, { signal });
-    if (output.json && to !== stdout) await output.object({ event: 'accepted', job_id, resource, format: request.format });
+    if (output.json && to !== stdout)
+      await output.object({ event: 'accepted', job_id, resource, format: request.format });
     if (!flags.watch) {
       if (!output.json) await output.text(`accepted, see it with: bulk watch ${job_id}`);
       return exitCodes.ok;
@@ -50,7 +51,11 @@ export async function exportRecords(context: Context, resource: string, flags: E
   const { body } = await client.exportRows(request, { signal });
   const shown = withProgress(context, to === stdout ? resource : to, body);
   // What travels gzipped has been unpacked on arrival.
-  await writeTo(context, to, compressed ? ReadableStream.from(shown).pipeThrough(new CompressionStream('gzip')) : shown);
+  await writeTo(
+    context,
+    to,
+    compressed ? ReadableStream.from(shown).pipeThrough(new CompressionStream('gzip')) : shown,
+  );
   return exitCodes.ok;
 }
 
@@ -84,7 +89,8 @@ export async function downloadExport(context: Context, jobId: string, to?: strin
     });
     output.clearBars();
     const { bytes: size, sha256, total_records } = job;
-    if (output.json) await output.object({ event: 'saved', file: path, job_id: jobId, bytes: size, sha256, total_records });
+    if (output.json)
+      await output.object({ event: 'saved', file: path, job_id: jobId, bytes: size, sha256, total_records });
     else await output.text(`${path}: ${bytes(size)}, SHA-256 ${sha256}`);
   } catch (error) {
     output.clearBars();

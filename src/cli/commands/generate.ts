@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { resources, type ResourceName } from '../../../testdata/valid-records.ts';
+import { type ResourceName, resources } from '../../../testdata/valid-records.ts';
 import { writeRecords } from '../../../testdata/write-records.ts';
 import { formatOfFileName } from '../../resources/formats.ts';
 import { type ExitCode, exitCodes, UsageError } from '../outcome.ts';
@@ -36,7 +36,10 @@ export async function generateRecords(
     const made = await writeRecords({ resource: known, records, path: part, ...options });
     await rename(part, path);
     if (output.json) await output.object({ event: 'generated', file: path, resource, ...made });
-    else await output.text(`${path}: ${counted(records, 'record')}, ${made.invalid} of them invalid, ${bytes(made.bytes)}`);
+    else
+      await output.text(
+        `${path}: ${counted(records, 'record')}, ${made.invalid} of them invalid, ${bytes(made.bytes)}`,
+      );
   } catch (error) {
     await rm(part, { force: true });
     throw error;

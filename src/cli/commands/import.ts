@@ -45,7 +45,8 @@ export async function importFiles(context: Context, paths: readonly string[], fl
     if (output.json) await output.object({ event: 'accepted', file: file.name, job_id, resource, status, replayed });
     else if (replayed) {
       output.remark(`${file.name}: was sent before, this is its job; --again imports it once more`);
-    } else if (!flags.watch) await output.text(`${file.name}: accepted as ${resource}, see it with: bulk watch ${job_id}`);
+    } else if (!flags.watch)
+      await output.text(`${file.name}: accepted as ${resource}, see it with: bulk watch ${job_id}`);
   }
   if (!flags.watch) return exitCodes.ok;
   const jobs = accepted.map(({ job_id, name }) => ({ jobId: job_id, type: 'import' as const, label: name }));
@@ -60,7 +61,9 @@ export async function importFiles(context: Context, paths: readonly string[], fl
 export function judge({ output }: Context, states: readonly ImportState[], limit?: Limit): ExitCode {
   const over = limit ? states.filter((state) => exceeds(state, limit)) : [];
   for (const { file_name, failed, processed } of over) {
-    output.remark(`${file_name}: ${failed} of ${processed} records rejected, more than --fail-over ${limit?.text} allows`);
+    output.remark(
+      `${file_name}: ${failed} of ${processed} records rejected, more than --fail-over ${limit?.text} allows`,
+    );
   }
   if (states.some(({ status }) => status !== 'completed')) return exitCodes.jobFailed;
   return over.length > 0 ? exitCodes.tooManyRejected : exitCodes.ok;
@@ -108,7 +111,16 @@ async function send({ client, output, signal }: Context, file: File, flags: Impo
     });
   };
   try {
-    const options = { resource: file.resource, fileName: file.name, format, delimiter, again, idempotencyKey, onUpload, signal };
+    const options = {
+      resource: file.resource,
+      fileName: file.name,
+      format,
+      delimiter,
+      again,
+      idempotencyKey,
+      onUpload,
+      signal,
+    };
     return await client.importFile(file.path === stdin ? process.stdin : file.path, options);
   } catch (error) {
     if (error instanceof BulkProblem) error.message = `${file.name}: ${error.message}`;

@@ -27,7 +27,9 @@ export async function showErrors(context: Context, jobId: string, flags: ErrorsF
       continue;
     }
     const { line, field, message, value } = error;
-    await output.text(`line ${line}: ${field === undefined ? '' : `${field}: `}${message}${value === undefined ? '' : `: ${value}`}`);
+    await output.text(
+      `line ${line}: ${field === undefined ? '' : `${field}: `}${message}${value === undefined ? '' : `: ${value}`}`,
+    );
   }
   return exitCodes.ok;
 }

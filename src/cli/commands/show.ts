@@ -35,7 +35,9 @@ export async function cancelJobs(context: Context, jobIds: readonly string[]): P
   const { client, output, signal } = context;
   for (const jobId of jobIds) {
     const { type } = await findJob(context, jobId);
-    const job = await (type === 'import' ? client.cancelImport(jobId, { signal }) : client.cancelExport(jobId, { signal }));
+    const job = await (type === 'import'
+      ? client.cancelImport(jobId, { signal })
+      : client.cancelExport(jobId, { signal }));
     if (output.json) await output.object(job);
     else await output.text(...(await describe(context, job)));
   }
@@ -121,6 +123,9 @@ export async function listResources({ client, output, signal }: Context): Promis
   return exitCodes.ok;
 }
 
-async function describe({ client, signal }: Context, job: Import | ImportState | ImportSummary | Export): Promise<string[]> {
+async function describe(
+  { client, signal }: Context,
+  job: Import | ImportState | ImportSummary | Export,
+): Promise<string[]> {
   return job.type === 'import' ? await describeImport(client, job, signal) : describeExport(job);
 }
