@@ -5,7 +5,7 @@ import { Piscina } from 'piscina';
 import { type ChunkMemory, createChunkMemory } from '../src/import/chunk-memory.ts';
 import { Slots } from '../src/slots.ts';
 import { type ParsedChunk, type ParseRequest, recordStride } from '../workers/messages.ts';
-import type { PreviewedChunk, PreviewRequest } from '../workers/preview-chunk.ts';
+import type { PreviewedChunk, PreviewRequest } from '../workers/preview-messages.ts';
 
 export interface ParsePool {
   /** Parses a chunk in a thread; the request's buffers are transferred and gone afterwards. */

@@ -5,47 +5,21 @@ import { guessResource } from '../src/resources/guess-resource.ts';
 import { resourceNamed, resources } from '../src/resources/index.ts';
 import { ChunkText } from './chunk-text.ts';
 import { jsonExcerpt } from './json-excerpt.ts';
-import type { ParseRequest } from './messages.ts';
 import { parseJson } from './parse-json.ts';
+import {
+  maxNameCharacters,
+  type PreviewedChunk,
+  type PreviewRequest,
+  type ShownRecord,
+  type ShownValue,
+} from './preview-messages.ts';
 import { RecordReader } from './read-records.ts';
-import { cutValue, type RowError } from './row-error.ts';
+import { cutValue } from './row-error.ts';
 import { createRecordCheck } from './validate.ts';
-
-export interface PreviewRequest extends Omit<ParseRequest, 'jobId' | 'resource'> {
-  /** null: of JSON it is guessed from the properties; CSV is shown unchecked. */
-  resource: string | null;
-  fileName: string;
-  /** Of a CSV, as they are shown. */
-  columns: readonly string[];
-  /** Records to show. */
-  show: number;
-}
-
-/** As it was sent: text, but for JSON's numbers, booleans and null. Arrays and objects are shown as JSON text. */
-export type ShownValue = string | number | boolean | null;
-
-export interface ShownRecord {
-  line: number;
-  record: number;
-  values: Record<string, ShownValue>;
-  errors: Pick<RowError, 'field' | 'code' | 'message' | 'value'>[];
-}
-
-export interface PreviewedChunk {
-  /** From the properties of JSON; null: those of no resource, or CSV. */
-  guess: string | null;
-  /** Of CSV the columns, of JSON the properties that the shown records have. */
-  columns: readonly string[];
-  records: ShownRecord[];
-  /** 0: nothing was checked, for want of a resource. */
-  checked: number;
-  rejected: number;
-}
 
 /** Bounds of what is shown, in characters, and in properties of all records together. */
 const maxValueCharacters = 500;
 const maxColumns = 1000;
-export const maxNameCharacters = 100;
 
 /** The entry of the thread. */
 export default function run(request: PreviewRequest): PreviewedChunk {
@@ -110,8 +84,9 @@ function readProperties(record: string): Record<string, ShownValue> {
     return {};
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return {};
-  const properties = Object.entries(parsed).slice(0, maxColumns);
-  return Object.fromEntries(properties.map(([name, value]) => [name.slice(0, maxNameCharacters), show(value)]));
+  const object = parsed as Record<string, unknown>;
+  const names = Object.keys(object).slice(0, maxColumns);
+  return Object.fromEntries(names.map((name) => [name.slice(0, maxNameCharacters), show(object[name])]));
 }
 
 function show(value: unknown): ShownValue {

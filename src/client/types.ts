@@ -2,11 +2,12 @@
 // described twice, and nothing of the service is loaded.
 import type { Static } from 'typebox';
 import type { EstimateSchema } from '../../plugins/export-estimate.ts';
+import type { GroupsSchema } from '../../plugins/import-error-groups.ts';
 import type { PreviewSchema } from '../../plugins/import-preview.ts';
 import type { OverviewSchema } from '../../plugins/overview.ts';
 import type { ResourcesSchema } from '../../plugins/resources.ts';
 import type { ExportSchema } from '../export/export-view.ts';
-import type { ImportSchema, ImportSummarySchema, JobStatusSchema, RowErrorSchema } from '../import/import-view.ts';
+import type { ImportProgressSchema, ImportSchema, ImportSummarySchema, JobStatusSchema, RowErrorSchema } from '../import/import-view.ts';
 import type { Format } from '../resources/formats.ts';
 
 export type { ExportPage } from '../export/list-exports.ts';
@@ -15,7 +16,7 @@ export type JobStatus = Static<typeof JobStatusSchema>;
 export type Import = Static<typeof ImportSchema>;
 export type ImportSummary = Static<typeof ImportSummarySchema>;
 /** A state of an import on its way; the row errors are not repeated in each. */
-export type ImportState = Omit<Import, 'errors'>;
+export type ImportState = Static<typeof ImportProgressSchema>;
 export type RowError = Static<typeof RowErrorSchema>;
 export type Export = Static<typeof ExportSchema>;
 export type Preview = Static<typeof PreviewSchema>;
@@ -23,18 +24,7 @@ export type Estimate = Static<typeof EstimateSchema>;
 export type Overview = Static<typeof OverviewSchema>;
 export type Resources = Static<typeof ResourcesSchema>;
 export type Health = Overview['health'] & { timestamp: string; service: string; version: string };
-/** Row errors that have field, code and message in common. */
-export interface ErrorGroups {
-  job_id: string;
-  error_count: number;
-  groups: {
-    field: string | null;
-    code: string;
-    message: string;
-    count: number;
-    examples: Pick<RowError, 'line' | 'record' | 'value'>[];
-  }[];
-}
+export type ErrorGroups = Static<typeof GroupsSchema>;
 
 export interface ImportPage {
   imports: ImportSummary[];

@@ -33,7 +33,7 @@ export async function openCopy(
   statement: string,
   options: OpenOptions,
 ): Promise<Readable & { count: number }> {
-  const release = await acquire(source.slots, options);
+  const release = await acquireConnection(source.slots, options);
   try {
     const rows = await copyOut(source.pool, statement, options.signal);
     rows.once('close', release);
@@ -45,7 +45,8 @@ export async function openCopy(
   }
 }
 
-async function acquire(slots: Slots, { signal, waitMs }: OpenOptions): Promise<() => void> {
+/** @returns gives the connection's slot back. @throws ConnectionsBusy; the signal's reason. */
+export async function acquireConnection(slots: Slots, { signal, waitMs }: OpenOptions): Promise<() => void> {
   if (waitMs === undefined) return await slots.acquire(signal);
   const timeout = AbortSignal.timeout(waitMs);
   try {

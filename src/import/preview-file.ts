@@ -2,7 +2,7 @@
 // What the end of the sample cuts off is not held against the file.
 import { Readable } from 'node:stream';
 import { type Chunk, type CsvLayout, recordFaults, recordStride } from '../../workers/messages.ts';
-import { maxNameCharacters, type PreviewedChunk, type PreviewRequest } from '../../workers/preview-chunk.ts';
+import { maxNameCharacters, type PreviewedChunk, type PreviewRequest } from '../../workers/preview-messages.ts';
 import { type Format, formatOfFileName } from '../resources/formats.ts';
 import { guessResource } from '../resources/guess-resource.ts';
 import { resourceNamed, resources } from '../resources/index.ts';
@@ -44,7 +44,7 @@ export interface Preview {
 }
 
 /** Records that are shown, records that are checked at most, and bytes of a gzipped sample once unpacked. */
-const [shownRecords, checkedRecords, maxUnpackedBytes] = [100, 20_000, 4 * 2 ** 20];
+const [shownRecords, checkedRecords, maxUnpackedBytes] = [100, 20_000, 2 ** 20];
 
 /** The format that a file's first character speaks for; asked where its name does not say. */
 export function guessFormat(fileName: string, bytes: Buffer): Format {
