@@ -65,4 +65,10 @@ export const imports = {
     description: 'how long fetching a file_url may take',
     parse: duration(100, day),
   },
+  REMOTE_CONCURRENCY: {
+    group: 'Imports',
+    default: '8',
+    description: 'files of a file_url that are fetched at once; more are answered with 503',
+    parse: integer(1, 1000),
+  },
 } as const satisfies Variables;
