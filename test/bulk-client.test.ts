@@ -99,8 +99,8 @@ t.test('the same file again is the same job, unless that failed or it is asked f
 t.test('a stream is sent as it comes', async (t) => {
   const content = await readFile(await users('stream.csv', 100, 2));
   const stream = Readable.from([content.subarray(0, 1000), content.subarray(1000)]);
-  const { job_id } = await client.importFile(stream, { resource: 'users', fileName: 'a "b" ü.csv' });
-  t.match(await client.waitForImport(job_id), { successful: 100, file_name: 'a "b" ü.csv' });
+  const { job_id } = await client.importFile(stream, { resource: 'users', fileName: 'a ü.csv' });
+  t.match(await client.waitForImport(job_id), { successful: 100, file_name: 'a ü.csv' });
 });
 
 t.test('what the service refuses is a BulkProblem that says why', async (t) => {

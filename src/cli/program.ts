@@ -69,8 +69,7 @@ export function createProgram(version: string, end: (code: ExitCode) => void): C
     .command('import')
     .summary('send files, watch their import, say what was rejected')
     .description(
-      `Sends files and watches their import. What is in a file is told by its columns and its name. Of several files those
-that others refer to are sent first. Rejected records do not stop an import.
+      `Sends files and watches their import. What is in a file is told by its columns and its name. Of several files those that others refer to are sent first. Rejected records do not stop an import.
 A file that was sent before is not imported twice: its job is shown; one whose import failed or was cancelled is tried anew.`,
     )
     .argument('<files...>', 'paths; - is stdin')
@@ -78,7 +77,7 @@ A file that was sent before is not imported twice: its job is shown; one whose i
     .addOption(format())
     .option('-d, --delimiter <delimiter>', "of a CSV: ',' ';' or 'tab'; default: by its header")
     .option('--name <name>', 'name of the file, in place of its own; useful for stdin')
-    .option('-w, --watch', 'watch until the import has ended (the default)', true)
+    .option('-w, --watch', 'watch until the import has ended (the default)')
     .option('--no-watch', 'end as soon as the files are sent')
     .addOption(failOver())
     .option('--again', 'import once more what was imported before')
@@ -117,7 +116,7 @@ With --job the service makes the file first; a download that breaks off can then
     .addOption(new Option('--limit <records>', 'at most so many').argParser(wholeNumber(1)))
     .option('--gzip', 'gzip it, whatever the name of the file')
     .option('--job', 'as a job, for large exports')
-    .option('-w, --watch', 'with --job: watch it, then download the file (the default)', true)
+    .option('-w, --watch', 'with --job: watch it, then download the file (the default)')
     .option('--no-watch', 'with --job: end as soon as the job is accepted')
     .addHelpText(
       'after',

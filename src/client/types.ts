@@ -7,7 +7,13 @@ import type { PreviewSchema } from '../../plugins/import-preview.ts';
 import type { OverviewSchema } from '../../plugins/overview.ts';
 import type { ResourcesSchema } from '../../plugins/resources.ts';
 import type { ExportSchema } from '../export/export-view.ts';
-import type { ImportProgressSchema, ImportSchema, ImportSummarySchema, JobStatusSchema, RowErrorSchema } from '../import/import-view.ts';
+import type {
+  ImportProgressSchema,
+  ImportSchema,
+  ImportSummarySchema,
+  JobStatusSchema,
+  RowErrorSchema,
+} from '../import/import-view.ts';
 import type { Format } from '../resources/formats.ts';
 
 export type { ExportPage } from '../export/list-exports.ts';
