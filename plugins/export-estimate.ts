@@ -7,7 +7,7 @@ import { buildQuery } from '../src/export/build-query.ts';
 import { parseSelection, splitQuery } from '../src/export/parse-selection.ts';
 import { resources } from '../src/resources/index.ts';
 
-const EstimateSchema = Type.Object({
+export const EstimateSchema = Type.Object({
   resource: Type.String(),
   rows: Type.Integer({ minimum: 0 }),
   estimated: Type.Boolean({ description: "true: PostgreSQL's estimate, because counting would take too long." }),
