@@ -38,8 +38,8 @@ function assemble(values: Values<typeof variables>) {
       host: values.HOST,
       port: values.PORT,
       requestsPerMinute: values.RATE_LIMIT,
-      maxEventStreams: values.MAX_EVENT_STREAMS,
       trustedProxies: values.TRUST_PROXY ?? [],
+      maxEventStreams: values.MAX_EVENT_STREAMS,
     },
     clientPace: { stallTimeoutMs: values.CLIENT_STALL_TIMEOUT, minBytesPerSecond: values.CLIENT_MIN_RATE },
     database: {
