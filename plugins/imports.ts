@@ -3,7 +3,6 @@ import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { Type } from 'typebox';
 import { cancelJob, findJob, type Job, listJobs } from '../db/jobs.ts';
 import type { FileStore } from '../src/file-store.ts';
 import {
@@ -13,13 +12,8 @@ import {
   fingerprintOf,
   type ImportRequest,
 } from '../src/import/accept-import.ts';
-import {
-  ImportSchema,
-  ImportSummarySchema,
-  JobStatusSchema,
-  summariseImport,
-  viewImport,
-} from '../src/import/import-view.ts';
+import { AcceptedSchema, ImportPageSchema, importDocs, JobParams, ListQuery } from '../src/import/import-docs.ts';
+import { ImportSchema, ImportSummarySchema, summariseImport, viewImport } from '../src/import/import-view.ts';
 import { type ReceiveOptions, receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
 import type { RemoteRequest } from '../src/import/remote-request.ts';
 import { nextLink } from '../src/page-link.ts';
@@ -38,23 +32,6 @@ declare module 'fastify' {
 const optionNames = ['resource', 'format', 'delimiter'] as const;
 type Options = Partial<Record<(typeof optionNames)[number], string>>;
 
-const AcceptedSchema = Type.Object({
-  job_id: Type.String({ format: 'uuid' }),
-  status: JobStatusSchema,
-  resource: Type.String(),
-  message: Type.String(),
-});
-const JobParams = Type.Object({ job_id: Type.String() });
-const ListQuery = Type.Object(
-  {
-    status: Type.Optional(JobStatusSchema),
-    resource: Type.Optional(Type.String()),
-    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
-    after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })),
-  },
-  { additionalProperties: false },
-);
-
 export default fp(
   async (instance) => {
     const app = instance.withTypeProvider<TypeBoxTypeProvider>();
@@ -69,7 +46,10 @@ export default fp(
 
     app.post(
       '/v1/imports',
-      { config: { scope: 'write' }, schema: { response: { 202: AcceptedSchema, 200: ImportSchema } } },
+      {
+        config: { scope: 'write', docs: importDocs.create },
+        schema: { response: { 202: AcceptedSchema, 200: ImportSchema } },
+      },
       async (request, reply) => {
         const remote = request.isMultipart() ? null : readJson(request, app.remoteFiles.read);
         const claim = await app.idempotency.claim(request);
@@ -120,7 +100,10 @@ export default fp(
 
     app.get(
       '/v1/imports',
-      { config: { scope: 'read' }, schema: { querystring: ListQuery } },
+      {
+        config: { scope: 'read', docs: importDocs.list },
+        schema: { querystring: ListQuery, response: { 200: ImportPageSchema } },
+      },
       async ({ query, jobsOf }, reply) => {
         if (query.resource !== undefined) checkResource(query.resource);
         const jobs = await listJobs(db, { type: 'import', ...query, owner: jobsOf });
@@ -132,14 +115,20 @@ export default fp(
 
     app.get(
       '/v1/imports/:job_id',
-      { config: { scope: 'read' }, schema: { params: JobParams, response: { 200: ImportSchema } } },
+      {
+        config: { scope: 'read', docs: importDocs.get },
+        schema: { params: JobParams, response: { 200: ImportSchema } },
+      },
       async ({ params, jobsOf }) =>
         await viewImport(db, await requireJob(db, 'import', params.job_id, jobsOf), queue.parents, jobsOf),
     );
 
     app.post(
       '/v1/imports/:job_id/cancel',
-      { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ImportSummarySchema } } },
+      {
+        config: { scope: 'write', docs: importDocs.cancel },
+        schema: { params: JobParams, response: { 202: ImportSummarySchema } },
+      },
       async ({ params, jobsOf }, reply) => {
         const { id } = await requireJob(db, 'import', params.job_id, jobsOf);
         const cancelled = await db.transaction().execute(async (tx) => {

@@ -7,7 +7,12 @@ import { quiet } from '../src/logger.ts';
 import { toOpenMetrics } from '../src/metrics/open-metrics.ts';
 import { problem } from '../src/problems.ts';
 import { resources } from '../src/resources/index.ts';
+import { RowCountsSchema, serviceDocs } from '../src/service-docs.ts';
 
+const options = {
+  config: { scope: 'read', docs: serviceDocs.metrics },
+  schema: { response: { 200: RowCountsSchema } },
+} as const;
 const types = ['application/json', 'text/plain', 'application/openmetrics-text'] as const;
 
 /** Counts are kept for a second where counting costs more than asking: small tables are always told as they are. */
@@ -28,7 +33,7 @@ export default fp(
       return counts;
     }
 
-    app.get('/metrics', { config: { scope: 'read' }, logLevel }, async ({ headers, jobsOf }, reply) => {
+    app.get('/metrics', { ...options, logLevel }, async ({ headers, jobsOf }, reply) => {
       reply.header('vary', 'accept');
       const type = preferredType(headers.accept, types);
       if (type !== 'application/json' && jobsOf !== undefined) {

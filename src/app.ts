@@ -4,6 +4,7 @@ import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
+import docs from '../plugins/docs.ts';
 import exportJobs from '../plugins/export-jobs.ts';
 import exports from '../plugins/exports.ts';
 import health from '../plugins/health.ts';
@@ -16,6 +17,7 @@ import imports from '../plugins/imports.ts';
 import jobQueue from '../plugins/job-queue.ts';
 import metrics from '../plugins/metrics.ts';
 import monitor from '../plugins/monitor.ts';
+import openapi from '../plugins/openapi.ts';
 import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
 import quotas from '../plugins/quotas.ts';
@@ -54,6 +56,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
+  await app.register(openapi);
   await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
@@ -85,5 +88,6 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(housekeeping);
   await app.register(health);
   await app.register(metrics);
+  await app.register(docs);
   await app.register(seed);
 }
