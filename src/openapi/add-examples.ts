@@ -2,7 +2,7 @@
 import { type Example, examples } from './examples.ts';
 import type { Operation } from './operation.ts';
 
-/** Changes the operation. @throws Error when an example's answer is not among its responses. */
+/** Changes the operation. An answer that the operation does not have is left out. */
 export function addExamples(operation: Operation): void {
   for (const example of examples.filter(({ operationId }) => operationId === operation.operationId)) {
     addToParameters(operation, example);
@@ -29,11 +29,12 @@ function addToBody({ requestBody }: Operation, { name, summary, request: { json,
   if (value !== undefined && media) media.examples = { ...media.examples, [name]: { summary, value } };
 }
 
-function addToResponse({ operationId, responses }: Operation, { name, summary, request, response }: Example): void {
+function addToResponse({ responses }: Operation, { name, summary, request, response }: Example): void {
   if (response.body === undefined) return;
   const [type = ''] = (response.headers['content-type'] ?? '').split(';');
   const media = Object.entries(responses[response.status]?.content ?? {}).find(([known]) => known.startsWith(type));
-  if (!media) throw new Error(`the example ${name} of ${operationId} has an answer that is not documented`);
+  // That none is left out for want of a place is for test/openapi to see.
+  if (!media) return;
   const description = `\`${request.method} ${request.path}\``;
   media[1].examples = { ...media[1].examples, [name]: { summary, description, value: response.body } };
 }
