@@ -26,6 +26,16 @@ export async function findJob(db: Db, type: JobType, id: string, owner?: string)
   return await query.executeTakeFirst();
 }
 
+/** Those of these jobs that are there; one that is being swept is not. */
+export async function findJobs(db: Db, ids: readonly string[]): Promise<Job[]> {
+  return await db
+    .selectFrom('bulk.jobs')
+    .select(jobColumns)
+    .where(sql<boolean>`id = ANY (${ids}::uuid[])`)
+    .where('swept_at', 'is', null)
+    .execute();
+}
+
 export interface JobListing {
   type: JobType;
   status?: JobStatus;

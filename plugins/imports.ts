@@ -3,7 +3,8 @@ import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { cancelJob, findJob, type Job, listJobs } from '../db/jobs.ts';
+import { findJob, type Job, listJobs } from '../db/jobs.ts';
+import { cancel } from '../src/cancel-job.ts';
 import type { FileStore } from '../src/file-store.ts';
 import {
   acceptImport,
@@ -130,15 +131,7 @@ export default fp(
         schema: { params: JobParams, response: { 202: ImportSummarySchema } },
       },
       async ({ params, jobsOf }, reply) => {
-        const { id } = await requireJob(db, 'import', params.job_id, jobsOf);
-        const cancelled = await db.transaction().execute(async (tx) => {
-          const ended = await cancelJob(tx, 'import', id);
-          if (ended) await queue.enqueueReady(tx);
-          return ended;
-        });
-        if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
-        queue.abort(id);
-        app.telemetry.jobs.jobEnded(cancelled);
+        const cancelled = await cancel({ db, queue, observer: app.telemetry.jobs }, 'import', params.job_id, jobsOf);
         reply.code(202);
         return summariseImport(cancelled);
       },

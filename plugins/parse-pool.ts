@@ -5,10 +5,13 @@ import { Piscina } from 'piscina';
 import { type ChunkMemory, createChunkMemory } from '../src/import/chunk-memory.ts';
 import { Slots } from '../src/slots.ts';
 import { type ParsedChunk, type ParseRequest, recordStride } from '../workers/messages.ts';
+import type { PreviewedChunk, PreviewRequest } from '../workers/preview-messages.ts';
 
 export interface ParsePool {
   /** Parses a chunk in a thread; the request's buffers are transferred and gone afterwards. */
   parse(request: ParseRequest, signal?: AbortSignal): Promise<ParsedChunk>;
+  /** Reads a chunk in a thread without loading it. */
+  preview(request: PreviewRequest, signal: AbortSignal): Promise<PreviewedChunk>;
   readonly chunkSlots: Slots;
   readonly chunkMemory: ChunkMemory;
   /** For metrics and health. */
@@ -33,6 +36,9 @@ export default fp(
       // Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that.
       resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 },
     });
+    // The same threads, doing something else.
+    const previews = piscina as unknown as Piscina<PreviewRequest, PreviewedChunk>;
+    const previewFile = new URL('../workers/preview-chunk.ts', import.meta.url).href;
     piscina.on('error', (error) => app.log.error({ err: error }, 'A parse thread failed'));
     app.addHook('onClose', async () => await piscina.close());
     app.decorate('parsePool', {
@@ -41,6 +47,7 @@ export default fp(
       chunkMemory: createChunkMemory(chunkBytes, chunkRecords * recordStride * Uint32Array.BYTES_PER_ELEMENT, chunks),
       parse: async (request, signal) =>
         await piscina.run(request, { signal, transferList: [request.bytes.buffer, request.table.buffer] }),
+      preview: async (request, signal) => await previews.run(request, { filename: previewFile, signal }),
     } satisfies ParsePool);
   },
   { name: 'parse-pool' },

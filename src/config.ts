@@ -1,4 +1,4 @@
-// Environment → frozen Config. The only place that reads process.env; what there is to set is in variables.ts.
+// Environment → frozen Config. The only place that reads process.env; what there is to set is in variables/.
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Connection } from '../db/client.ts';
@@ -6,7 +6,7 @@ import { connectionBudget } from './connection-budget.ts';
 import { type Address, tlsOptions } from './database-url.ts';
 import { type Environment, fault, inWords, readEnvironment, type Values } from './environment.ts';
 import { StartFailure } from './start-failure.ts';
-import { variables } from './variables.ts';
+import { variables } from './variables/index.ts';
 
 /** Durations are in milliseconds, sizes in bytes. */
 export type Config = ReturnType<typeof assemble>;
@@ -34,7 +34,12 @@ export function loadConfig(env: Environment = process.env): Config {
 function assemble(values: Values<typeof variables>) {
   const dataDir = resolve(values.DATA_DIR);
   return {
-    http: { host: values.HOST, port: values.PORT, requestsPerMinute: values.RATE_LIMIT },
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      requestsPerMinute: values.RATE_LIMIT,
+      maxEventStreams: values.MAX_EVENT_STREAMS,
+    },
     clientPace: { stallTimeoutMs: values.CLIENT_STALL_TIMEOUT, minBytesPerSecond: values.CLIENT_MIN_RATE },
     database: {
       connection: databaseConnection(values),

@@ -78,6 +78,22 @@ export const serviceDocs = {
     },
     problems: [],
   },
+  resources: {
+    operationId: 'listResources',
+    tag: 'Service',
+    summary: 'What can be imported and exported',
+    description: 'The resources with the rules of their fields, and the file formats.',
+    responses: { 200: { description: 'Resources and formats.' } },
+    problems: [],
+  },
+  overview: {
+    operationId: 'getOverview',
+    tag: 'Service',
+    summary: 'Rows, jobs, throughput and health at one glance',
+    description: 'Rows and health are those of the service; jobs and throughput those that the API key may see.',
+    responses: { 200: { description: 'The state of the service.' } },
+    problems: [],
+  },
   problem: {
     operationId: 'explainProblem',
     tag: 'Service',

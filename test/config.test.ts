@@ -6,7 +6,7 @@ import { connectionBudget } from '../src/connection-budget.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
 import { helpText } from '../src/help.ts';
 import { StartFailure } from '../src/start-failure.ts';
-import { variables } from '../src/variables.ts';
+import { variables } from '../src/variables/index.ts';
 import { temporaryFolder } from './build.ts';
 
 type Env = Record<string, string>;
@@ -65,6 +65,7 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     MAX_EVENT_LOOP_DELAY: ['250ms', (c) => c.maxEventLoopDelayMs, 250],
     CLIENT_STALL_TIMEOUT: ['5m', (c) => c.clientPace.stallTimeoutMs, 300_000],
     CLIENT_MIN_RATE: ['0', (c) => c.clientPace.minBytesPerSecond, 0],
+    MAX_EVENT_STREAMS: ['20', (c) => c.http.maxEventStreams, 20],
     SHUTDOWN_TIMEOUT: ['1500ms', (c) => c.shutdownTimeoutMs, 1500],
     API_KEYS: [
       'office:read+write:0123456789abcdef, watch:read:fedcba9876543210 ann@acme:write:a@b:c@d:e0123456',

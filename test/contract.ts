@@ -38,7 +38,9 @@ export class Contract {
 
   constructor(document: OpenApiDocument) {
     this.#ajv.addSchema(closed(document) as object, 'openapi');
-    this.#paths = Object.entries(document.paths ?? {}).map(([template, operations]) => ({
+    // A path without parameters comes before one that would take its segments for parameters.
+    const paths = Object.entries(document.paths ?? {}).sort(([a], [b]) => a.split('{').length - b.split('{').length);
+    this.#paths = paths.map(([template, operations]) => ({
       template,
       operations,
       pattern: new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),

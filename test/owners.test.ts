@@ -34,15 +34,23 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   'GET /docs/static/index.html': 'public',
   'GET /docs/static/swagger-initializer.js': 'public',
   'GET /metrics': 'read',
+  'GET /v1/resources': 'read',
+  'GET /v1/overview': 'read',
   'GET /v1/imports': 'read',
   'POST /v1/imports': 'write',
+  'POST /v1/imports/preview': 'write',
   'GET /v1/imports/:job_id': 'read',
   'GET /v1/imports/:job_id/errors': 'read',
+  'GET /v1/imports/:job_id/errors/groups': 'read',
+  'GET /v1/imports/:job_id/rejects': 'read',
+  'GET /v1/imports/:job_id/events': 'read',
   'POST /v1/imports/:job_id/cancel': 'write',
   'GET /v1/exports': 'read',
   'POST /v1/exports': 'write',
+  'GET /v1/exports/estimate': 'read',
   'GET /v1/exports/:job_id': 'read',
   'GET /v1/exports/:job_id/download': 'read',
+  'GET /v1/exports/:job_id/events': 'read',
   'POST /v1/exports/:job_id/cancel': 'write',
 };
 
@@ -144,8 +152,16 @@ t.test('API keys', async (t) => {
     const blue = await jobsOf(app, 'bob');
     const all = await jobsOf(app, 'operator');
     const routes = {
-      imports: ['GET ', 'GET /errors', 'GET /errors?format=csv', 'POST /cancel'],
-      exports: ['GET ', 'GET /download', 'POST /cancel'],
+      imports: [
+        'GET ',
+        'GET /errors',
+        'GET /errors?format=csv',
+        'GET /errors/groups',
+        'GET /rejects',
+        'GET /events',
+        'POST /cancel',
+      ],
+      exports: ['GET ', 'GET /download', 'GET /events', 'POST /cancel'],
     };
 
     /** The whole answer, but for what differs between any two. */

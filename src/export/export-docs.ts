@@ -2,7 +2,7 @@
 // src/export checks those itself, with messages that name what a field accepts.
 import { idempotencyKey } from '../import/import-docs.ts';
 import { recordSchemas } from '../openapi/record-schemas.ts';
-import type { RouteDocs, Schema } from '../openapi/route-docs.ts';
+import type { ParameterDocs, RouteDocs, Schema } from '../openapi/route-docs.ts';
 import { formats, mediaTypes } from '../resources/formats.ts';
 import { resources } from '../resources/index.ts';
 import { ExportPageSchema } from './export-view.ts';
@@ -39,7 +39,7 @@ const filters: Schema = {
   },
 };
 
-/** The job's file as it was written: Fastify must not validate the request that asks for it. */
+/** Checked by parseJobRequest, which says more of what is wrong than a schema could. */
 const exportRequest: Schema = {
   title: 'ExportRequest',
   type: 'object',
@@ -67,6 +67,21 @@ const selectionProblems = [
   'invalid_parameter',
   'invalid_filter',
 ] as const;
+const selectionParameters: readonly ParameterDocs[] = [
+  { name: 'resource', in: 'query', description: 'What to export.', schema: resource },
+  { name: 'format', in: 'query', description: 'Of the file.', schema: format },
+  { name: 'fields', in: 'query', description: `${explained.fields} Separated by commas.`, schema: text },
+  { name: 'sort', in: 'query', description: explained.sort, schema: text },
+  { name: 'limit', in: 'query', description: 'Records at most; of jobs 1 to 1000, default 50.', schema: limit },
+  {
+    name: 'filters',
+    in: 'query',
+    description: `${explained.filters}: \`role=admin\`, \`role[in]=admin,editor\`, \`created_at[gte]=2024-01-01\`. For the list of jobs: \`status\`.`,
+    style: 'form',
+    explode: true,
+    schema: { type: 'object', additionalProperties: { type: 'string' } },
+  },
+];
 const files = { [mediaTypes.csv]: text, [mediaTypes.ndjson]: text, 'application/gzip': binary };
 
 export const exportDocs = {
@@ -77,19 +92,7 @@ export const exportDocs = {
     description:
       'With a `resource`: its rows as one file, streamed from a consistent snapshot, gzipped when the client accepts that. If it breaks half-way, so does the connection: a file that ends is complete. Without one (or with `after`): the export jobs, newest first.',
     parameters: [
-      { name: 'resource', in: 'query', description: 'What to export.', schema: resource },
-      { name: 'format', in: 'query', description: 'Of the file.', schema: format },
-      { name: 'fields', in: 'query', description: `${explained.fields} Separated by commas.`, schema: text },
-      { name: 'sort', in: 'query', description: explained.sort, schema: text },
-      { name: 'limit', in: 'query', description: 'Records at most; of jobs 1 to 1000, default 50.', schema: limit },
-      {
-        name: 'filters',
-        in: 'query',
-        description: `${explained.filters}: \`role=admin\`, \`role[in]=admin,editor\`, \`created_at[gte]=2024-01-01\`. For the list of jobs: \`status\`.`,
-        style: 'form',
-        explode: true,
-        schema: { type: 'object', additionalProperties: { type: 'string' } },
-      },
+      ...selectionParameters,
       {
         name: 'after',
         in: 'query',
@@ -180,6 +183,27 @@ export const exportDocs = {
       304: { description: 'The client has the file.', headers: ['ETag', 'Accept-Ranges'] },
     },
     problems: ['job_not_found', 'export_not_ready', 'export_expired', 'range_not_satisfiable'],
+  },
+  events: {
+    operationId: 'followExport',
+    tag: 'Exports',
+    summary: 'Be told of the progress of an export job',
+    description:
+      'Server-sent events: `progress` for each new state, `end` for the last one, each with the export as `data` and a growing `id`. With `Last-Event-ID` a state that the client has is not sent again.',
+    responses: {
+      200: { description: 'The events; the response ends after `end`.' },
+      204: { description: 'The job has ended, and the client knows: do not connect again.' },
+    },
+    problems: ['job_not_found', 'too_many_streams'],
+  },
+  estimate: {
+    operationId: 'estimateExport',
+    tag: 'Exports',
+    summary: 'How many records an export would have',
+    description: 'Takes what an export takes. Counted where that is quick, else estimated by PostgreSQL.',
+    parameters: selectionParameters,
+    responses: { 200: { description: 'The number of records.' } },
+    problems: selectionProblems,
   },
   cancel: {
     operationId: 'cancelExport',

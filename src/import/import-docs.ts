@@ -152,11 +152,56 @@ export const importDocs = {
     responses: {
       200: {
         description: 'The row errors. CSV and NDJSON come as an attachment.',
-        headers: ['Link'],
+        headers: ['Link', 'Content-Disposition'],
         content: { [mediaTypes.csv]: text, [mediaTypes.ndjson]: text },
       },
     },
     problems: ['job_not_found', 'unknown_option', 'invalid_parameter'],
+  },
+  groups: {
+    operationId: 'groupImportErrors',
+    tag: 'Imports',
+    summary: 'See what is wrong with a file',
+    description: 'The row errors by field and message, most frequent first, each group with its first records.',
+    responses: { 200: { description: 'The groups.' } },
+    problems: ['job_not_found'],
+  },
+  rejects: {
+    operationId: 'downloadRejects',
+    tag: 'Imports',
+    summary: 'Take the rejected records back',
+    description:
+      "Byte for byte as they were sent, in the file's own format, ready to be mended and posted again. `with=errors` adds the reasons, which an import ignores. From the stored upload: 410 once that is swept.",
+    responses: {
+      200: {
+        description: 'The rejected records.',
+        headers: ['Content-Disposition'],
+        content: { [mediaTypes.csv]: text, [mediaTypes.ndjson]: text, 'application/json': { type: 'array' } },
+      },
+    },
+    problems: ['job_not_found', 'unknown_option', 'invalid_parameter', 'file_unreadable', 'upload_gone'],
+  },
+  events: {
+    operationId: 'followImport',
+    tag: 'Imports',
+    summary: 'Be told of the progress of an import',
+    description:
+      'Server-sent events: `progress` for each new state, `end` for the last one, each with the import without its `errors` as `data` and a growing `id`. With `Last-Event-ID` a state that the client has is not sent again.',
+    responses: {
+      200: { description: 'The events; the response ends after `end`.' },
+      204: { description: 'The job has ended, and the client knows: do not connect again.' },
+    },
+    problems: ['job_not_found', 'too_many_streams'],
+  },
+  preview: {
+    operationId: 'previewImport',
+    tag: 'Imports',
+    summary: 'See what an import would make of a file',
+    description:
+      'Takes the beginning of a file, up to a mebibyte, and validates it as an import does, except for keys and references. Nothing is stored or loaded. The resource is guessed from the columns when none is named.',
+    body: { 'application/octet-stream': { type: 'string', format: 'binary' } },
+    responses: { 200: { description: 'The first records with what is wrong with them.' } },
+    problems: [...optionProblems, 'invalid_parameter', 'unsupported_file_type'],
   },
   cancel: {
     operationId: 'cancelImport',

@@ -18,6 +18,7 @@ const kept = ['content-type', ...Object.keys(responseHeaders).map((name) => name
 /** Figures that are of the moment, whatever they are now. */
 const passing = [
   ...['duration_ms', 'rows_per_sec', 'started_at', 'request_id'],
+  'throughput',
   ...['latency_ms', 'free_bytes', 'threads', 'waiting_chunks', 'running_jobs'],
 ];
 
@@ -61,6 +62,9 @@ function masks() {
         if (!ids.has(id)) ids.set(id, `id ${ids.size + 1}`);
         return ids.get(id)!;
       })
+      // In events JSON is text.
+      .replaceAll(/\\"(duration_ms|rows_per_sec|started_at)\\":[^,}]+/g, '$1')
+      .replaceAll(/\bid: \d+/g, 'id')
       .replaceAll(/\d{4}-\d\d-\d\dT[\d:]+\.\d+(Z|\+00:00)/g, 'time');
 }
 
