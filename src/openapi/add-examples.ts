@@ -19,11 +19,20 @@ function addToParameters({ parameters = [] }: Operation, { request, response }: 
   for (const parameter of parameters) {
     const value = parameter.in === 'query' ? query.get(parameter.name) : headers.get(parameter.name);
     if (value === null || 'example' in parameter || parameter.in === 'path') continue;
-    parameter.example = 'type' in parameter.schema && parameter.schema.type === 'integer' ? Number(value) : value;
+    parameter.example = typed(value, parameter.schema);
   }
 }
 
-function addToBody({ requestBody }: Operation, { name, summary, request: { json, form, file } }: Example): void {
+/** A query is text; an example in the document has the type of its schema. */
+function typed(value: string, { type }: { type?: unknown }): string | number | boolean {
+  if (type === 'integer') return Number(value);
+  return type === 'boolean' ? value === 'true' : value;
+}
+
+function addToBody({ requestBody }: Operation, { name, summary, request, response }: Example): void {
+  // What is malformed is no example of a body.
+  if (response.status === 400) return;
+  const { json, form, file } = request;
   const value = file ? { ...form, file: file.content } : json;
   const media = requestBody?.content[file ? 'multipart/form-data' : 'application/json'];
   if (value !== undefined && media) media.examples = { ...media.examples, [name]: { summary, value } };

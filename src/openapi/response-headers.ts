@@ -30,7 +30,6 @@ export const responseHeaders = {
   ETag: { description: 'The SHA-256 of the file, a strong validator.', required: true, schema: text },
   'Accept-Ranges': { description: 'Parts can be asked for.', required: true, schema: { const: 'bytes' } },
   'Content-Range': { description: 'Which part, and how long the file is.', required: true, schema: text },
-  Allow: { description: 'The methods that are served.', schema: text },
 } as const satisfies Record<string, { description: string; required?: true; schema: object }>;
 
 export type ResponseHeader = keyof typeof responseHeaders;
