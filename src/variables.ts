@@ -4,6 +4,7 @@ import { parseApiKeys } from './api-keys.ts';
 import { parseDatabaseUrl, tlsModes } from './database-url.ts';
 import { bytes, choice, duration, integer, type Parsed, text, type Variables } from './environment.ts';
 import { parseAllowedHosts } from './remote/allowed-hosts.ts';
+import { tracingVariables } from './tracing-settings.ts';
 
 const cores = availableParallelism();
 const day = 86_400_000;
@@ -310,6 +311,8 @@ export const variables = {
     description: 'how long a job that has ended is kept, with its row errors; no less than the other TTLs',
     parse: duration(1000),
   },
+
+  ...tracingVariables,
 } as const satisfies Variables;
 
 function parseOrigins(value: string): Parsed<string[]> {

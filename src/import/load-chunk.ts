@@ -16,7 +16,7 @@ import type { ReferenceCheck } from '../../db/reference-check.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
 import { encodeRowErrors, type RowError, rowErrorColumns } from '../../workers/row-error.ts';
-import type { ChunkStage, JobObserver } from '../job-observer.ts';
+import type { AttemptObserver } from '../job-observer.ts';
 import { rowTarget } from '../resource-table.ts';
 import { type Resource, referencesOf } from '../resources/resource.ts';
 import type { ChunkPlace } from './chunk-pipeline.ts';
@@ -32,7 +32,7 @@ export interface LoadContext {
   resource: Resource;
   references: ReferenceCheck['mode'];
   constraints: ConstraintNames;
-  observer: Pick<JobObserver, 'stagePassed'>;
+  observer: Pick<AttemptObserver, 'stagePassed'>;
   /** Set by the first conflict of the job: from then on the chunks are probed before they are copied. */
   probeFirst: boolean;
 }
@@ -67,7 +67,7 @@ export async function loadChunk(
         writtenAt = performance.now();
         return written;
       });
-      context.observer.stagePassed('commit', performance.now() - writtenAt);
+      context.observer.stagePassed(chunk.index, 'commit', performance.now() - writtenAt);
       return done;
     } catch (error) {
       if (way === 'halved' || verdictOf(error) !== 'row') throw error;
@@ -101,8 +101,8 @@ async function load(
   let accepted: Uint8Array | null = null;
   const errors: RowError[] = [];
   let startedAt = performance.now();
-  const pass = (stage: ChunkStage) => {
-    context.observer.stagePassed(stage, performance.now() - startedAt);
+  const pass = (stage: 'look_up' | 'copy') => {
+    context.observer.stagePassed(chunk.index, stage, performance.now() - startedAt);
     startedAt = performance.now();
   };
   if (way !== 'direct' || (asSet && !(await lockAllReferenced(tx, resource, parsed)))) {

@@ -28,7 +28,7 @@ export interface RecordOptions extends ChunkLimits {
   /** Only for gzipped files. */
   maxUnpackedBytes: number;
   memory: ChunkMemory;
-  /** Told of each chunk how long it took to find its records and to copy them. */
+  /** Told of each chunk, before it is handed out, how long it took to find its records and to copy them. */
   onCut?(durationMs: number): void;
   signal: AbortSignal;
 }
@@ -127,28 +127,35 @@ async function* cutChunks(
   { signal, onCut }: RecordOptions,
   close: () => Promise<void>,
 ): AsyncGenerator<Chunk, void, undefined> {
+  let durationMs = 0;
+  function* takeReady(): Generator<Chunk> {
+    for (const chunk of chunks.takeReady()) {
+      onCut?.(durationMs);
+      durationMs = 0;
+      yield chunk;
+    }
+  }
+  function* takeLast(): Generator<Chunk> {
+    chunks.finish();
+    yield* takeReady();
+  }
   try {
-    let durationMs = 0;
     while (true) {
       const startedAt = performance.now();
       splitter.split();
       durationMs += performance.now() - startedAt;
-      for (const chunk of chunks.takeReady()) {
-        onCut?.(durationMs);
-        durationMs = 0;
+      for (const chunk of takeReady()) {
         yield chunk;
         signal.throwIfAborted();
       }
       if (input.ended) break;
       await input.fill(chunks.neededFrom(splitter.next));
     }
-    chunks.finish();
-    yield* chunks.takeReady();
+    yield* takeLast();
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof FileFault)) throw error;
-    chunks.finish();
-    yield* chunks.takeReady();
+    yield* takeLast();
     throw new FileFault(error.code, error.message, error.line ?? splitter.line, { cause: error.cause });
   } finally {
     await close();

@@ -9,6 +9,12 @@ const stageBucketsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 
 export function observeJobs(registry: Registry): JobObserver {
   const registers = [registry];
+  const attempts = new Counter({
+    name: 'bulk_job_attempts_total',
+    help: 'Attempts at jobs that this process has begun; more than jobs that ended: jobs are begun again',
+    labelNames: ['type'],
+    registers,
+  });
   const ended = new Counter({
     name: 'bulk_jobs_ended_total',
     help: 'Jobs that this process brought to their end',
@@ -35,11 +41,22 @@ export function observeJobs(registry: Registry): JobObserver {
     buckets: stageBucketsSeconds,
     registers,
   });
+  // Zero is a figure too: a first failure is an increase only of a series that was there.
+  for (const type of ['import', 'export']) attempts.inc({ type }, 0);
   return {
-    stagePassed: (name, durationMs) => stage.observe({ stage: name }, durationMs / 1000),
-    chunkLoaded(resource, { loaded, rejected }) {
-      records.inc({ resource, outcome: 'loaded' }, loaded);
-      records.inc({ resource, outcome: 'rejected' }, rejected);
+    attemptStarted({ type, resource }) {
+      attempts.inc({ type });
+      return {
+        logBindings: {},
+        chunkCut: (durationMs) => stage.observe({ stage: 'split' }, durationMs / 1000),
+        chunkStarted() {},
+        stagePassed: (_chunk, name, durationMs) => stage.observe({ stage: name }, durationMs / 1000),
+        chunkLoaded(_chunk, { loaded, rejected }) {
+          records.inc({ resource, outcome: 'loaded' }, loaded);
+          records.inc({ resource, outcome: 'rejected' }, rejected);
+        },
+        ended() {},
+      };
     },
     jobEnded({ type, resource, status, successful, started_at, completed_at }) {
       ended.inc({ type, resource, state: status });
