@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Address } from '../src/database-url.ts';
-import { variables } from '../src/variables.ts';
+import { variables } from '../src/variables/index.ts';
 import { environmentOf } from './database-server.ts';
 import { cpuSecondsOf, peakMegabytesOf } from './proc.ts';
 

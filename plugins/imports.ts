@@ -4,7 +4,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Type } from 'typebox';
-import { cancelJob, findJob, type Job, listJobs } from '../db/jobs.ts';
+import { findJob, type Job, listJobs } from '../db/jobs.ts';
+import { cancel } from '../src/cancel-job.ts';
 import type { FileStore } from '../src/file-store.ts';
 import {
   acceptImport,
@@ -147,15 +148,7 @@ export default fp(
       '/v1/imports/:job_id/cancel',
       { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ImportSummarySchema } } },
       async ({ params, jobsOf }, reply) => {
-        const { id } = await requireJob(db, 'import', params.job_id, jobsOf);
-        const cancelled = await db.transaction().execute(async (tx) => {
-          const ended = await cancelJob(tx, 'import', id);
-          if (ended) await queue.enqueueReady(tx);
-          return ended;
-        });
-        if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
-        queue.abort(id);
-        app.telemetry.jobs.jobEnded(cancelled);
+        const cancelled = await cancel({ db, queue, observer: app.telemetry.jobs }, 'import', params.job_id, jobsOf);
         reply.code(202);
         return summariseImport(cancelled);
       },

@@ -1,4 +1,4 @@
-// Environment → frozen Config. The only place that reads process.env; what there is to set is in variables.ts.
+// Environment → frozen Config. The only place that reads process.env; what there is to set is in variables/.
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Connection } from '../db/client.ts';
@@ -6,8 +6,8 @@ import { connectionBudget } from './connection-budget.ts';
 import { type Address, tlsOptions } from './database-url.ts';
 import { type Environment, fault, inWords, readEnvironment, type Values } from './environment.ts';
 import { StartFailure } from './start-failure.ts';
-import { tracingSettings } from './tracing-settings.ts';
-import { variables } from './variables.ts';
+import { tracingSettings } from './tracing/tracing-settings.ts';
+import { variables } from './variables/index.ts';
 
 /** Durations are in milliseconds, sizes in bytes. */
 export type Config = ReturnType<typeof assemble>;

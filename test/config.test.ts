@@ -6,7 +6,7 @@ import { connectionBudget } from '../src/connection-budget.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
 import { helpText } from '../src/help.ts';
 import { StartFailure } from '../src/start-failure.ts';
-import { variables } from '../src/variables.ts';
+import { variables } from '../src/variables/index.ts';
 import { temporaryFolder } from './build.ts';
 
 type Env = Record<string, string>;

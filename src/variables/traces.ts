@@ -1,11 +1,8 @@
 // The variables of OpenTelemetry that the service reads itself; names, defaults and meaning are the standard's
 // (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
-import { choice, type Parsed, type Values, type Variables } from './environment.ts';
-import type { TracingSettings } from './tracing/open-tracing.ts';
+import { choice, type Parsed, type Variables } from '../environment.ts';
 
-const tracesPath = 'v1/traces';
-
-export const tracingVariables = {
+export const traces = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     group: 'Traces',
     default: null,
@@ -46,14 +43,6 @@ export const tracingVariables = {
     parse: choice('true', 'false'),
   },
 } as const satisfies Variables;
-
-/** null: traces are not wanted. */
-export function tracingSettings(values: Values<typeof tracingVariables>): TracingSettings | null {
-  const { OTEL_EXPORTER_OTLP_ENDPOINT: base, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: exact } = values;
-  const url = exact ?? (base && new URL(tracesPath, base.endsWith('/') ? base : `${base}/`).href);
-  if (!url || values.OTEL_SDK_DISABLED === 'true') return null;
-  return { url, sampler: values.OTEL_TRACES_SAMPLER, ratio: values.OTEL_TRACES_SAMPLER_ARG };
-}
 
 function parseHttpUrl(value: string): Parsed<string> {
   const url = URL.parse(value);
