@@ -8,6 +8,7 @@ import { readServiceFigures, type ServiceFigures } from '../db/service-figures.t
 import { verdictOf } from '../db/sqlstate.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
 import { versionText } from '../src/help.ts';
+import { whenOver } from '../src/http/when-over.ts';
 import type { JobObserver } from '../src/job-observer.ts';
 import { gaugeCapacity } from '../src/metrics/capacity-gauges.ts';
 import { observeJobs } from '../src/metrics/job-metrics.ts';
@@ -56,8 +57,8 @@ export default fp(
     });
     // onResponse is not for those who leave, or are cut off, before they have the whole of it.
     app.addHook('onRequest', async (request, reply) => {
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) observe(request, reply, 'disconnect');
+      whenOver(reply.raw, (complete) => {
+        if (!complete) observe(request, reply, 'disconnect');
       });
     });
 

@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
+import { whenOver } from '../src/http/when-over.ts';
 import type { TraceContext } from '../src/tracing/trace-context.ts';
 import type { RequestSpan, Tracing } from '../src/tracing/tracing.ts';
 
@@ -54,7 +55,7 @@ export default fp(
       const span = spans.get(request.raw);
       if (!span) return;
       span.routed(request.is404 ? undefined : request.routeOptions.url, request.id);
-      reply.raw.once('close', () => span.end(reply.statusCode, reply.raw.writableFinished));
+      whenOver(reply.raw, (complete) => span.end(reply.statusCode, complete));
     });
   },
   { name: 'tracing' },

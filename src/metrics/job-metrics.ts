@@ -1,7 +1,9 @@
 // Counters and histograms of the jobs that this process runs. Labels are bounded: resources, types and states, never
 // anything of a job's own.
 import { Counter, Histogram, type Registry } from 'prom-client';
+import { endedStatuses } from '../../db/tables.ts';
 import type { JobObserver } from '../job-observer.ts';
+import { resources } from '../resources/index.ts';
 
 /** From a seed file's few milliseconds to the hours of a hundred million records. */
 const jobBucketsSeconds = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14_400];
@@ -42,7 +44,15 @@ export function observeJobs(registry: Registry): JobObserver {
     registers,
   });
   // Zero is a figure too: a first failure is an increase only of a series that was there.
-  for (const type of ['import', 'export']) attempts.inc({ type }, 0);
+  for (const type of ['import', 'export']) {
+    attempts.inc({ type }, 0);
+    for (const resource of resources.keys()) {
+      for (const state of endedStatuses) ended.inc({ type, resource, state }, 0);
+    }
+  }
+  for (const resource of resources.keys()) {
+    for (const outcome of ['loaded', 'rejected', 'exported']) records.inc({ resource, outcome }, 0);
+  }
   return {
     attemptStarted({ type, resource }) {
       attempts.inc({ type });
