@@ -37,6 +37,7 @@ import slowClients from '../plugins/slow-clients.ts';
 import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
+import tracing from '../plugins/tracing.ts';
 import type { Config } from './config.ts';
 import { serverOptionsOf } from './http/server-options.ts';
 import { loggerOptions } from './logger.ts';
@@ -65,6 +66,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
   await app.register(openapi);
+  await app.register(tracing);
   await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
