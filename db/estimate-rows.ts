@@ -1,15 +1,11 @@
 import type { Sql } from './client.ts';
 import type { RowCount } from './count-rows.ts';
+import { planQuery } from './query-plan.ts';
 import { sqlstateOf } from './sqlstate.ts';
 
-/** Of the planner's units: some hundred thousand rows of a scan. */
+/** Of the planner's units: a scan of some three million rows. */
 const cheapCost = 100_000;
 const timeoutMs = 500;
-
-interface Plan {
-  'Plan Rows': number;
-  'Total Cost': number;
-}
 
 /**
  * How many rows a query has: counted where the planner thinks that cheap and it takes no longer than half a second, its
@@ -19,8 +15,8 @@ interface Plan {
  */
 export async function estimateRows(sql: Sql, query: string, mayCount: boolean): Promise<RowCount> {
   const count = `SELECT count(*) AS rows FROM (${query}) AS counted`;
-  const estimate = { rows: (await explain(sql, query))['Plan Rows'], estimated: true };
-  if (!mayCount || (await explain(sql, count))['Total Cost'] > cheapCost) return estimate;
+  const estimate = { rows: (await planQuery(sql, query)).rows, estimated: true };
+  if (!mayCount || (await planQuery(sql, count)).cost > cheapCost) return estimate;
   try {
     return await sql.begin(async (tx) => {
       await tx.unsafe(`SET LOCAL statement_timeout = ${timeoutMs}`);
@@ -32,9 +28,4 @@ export async function estimateRows(sql: Sql, query: string, mayCount: boolean): 
     if (sqlstateOf(error) === '57014') return estimate;
     throw error;
   }
-}
-
-async function explain(sql: Sql, statement: string): Promise<Plan> {
-  const [row] = await sql.unsafe<[{ 'QUERY PLAN': [{ Plan: Plan }] }]>(`EXPLAIN (FORMAT JSON) ${statement}`);
-  return row['QUERY PLAN'][0].Plan;
 }

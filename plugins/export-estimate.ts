@@ -8,7 +8,7 @@ import { exportDocs } from '../src/export/export-docs.ts';
 import { parseSelection, splitQuery } from '../src/export/parse-selection.ts';
 import { resources } from '../src/resources/index.ts';
 
-const EstimateSchema = Type.Object(
+export const EstimateSchema = Type.Object(
   {
     resource: Type.String(),
     rows: Type.Integer({ minimum: 0 }),

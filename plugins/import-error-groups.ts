@@ -19,7 +19,7 @@ export interface GroupsOptions {
   timeoutMs?: number;
 }
 
-const GroupsSchema = Type.Object(
+export const GroupsSchema = Type.Object(
   {
     job_id: Type.String({ format: 'uuid' }),
     error_count: Type.Integer({ minimum: 0 }),

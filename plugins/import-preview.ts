@@ -29,7 +29,7 @@ const PreviewQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const PreviewSchema = Type.Object(
+export const PreviewSchema = Type.Object(
   {
     resource: Type.Union([Type.String(), Type.Null()], { description: 'That asked for, or the guess.' }),
     resource_guess: Type.Union([Type.String(), Type.Null()], {

@@ -17,6 +17,7 @@ import { AcceptedSchema, ImportPageSchema, importDocs, JobParams, ListQuery } fr
 import { ImportSchema, ImportSummarySchema, summariseImport, viewImport } from '../src/import/import-view.ts';
 import { type ReceiveOptions, receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
 import type { RemoteRequest } from '../src/import/remote-request.ts';
+import { cursorAfter, parseCursor } from '../src/page-cursor.ts';
 import { nextLink } from '../src/page-link.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -107,8 +108,9 @@ export default fp(
       },
       async ({ query, jobsOf }, reply) => {
         if (query.resource !== undefined) checkResource(query.resource);
-        const jobs = await listJobs(db, { type: 'import', ...query, owner: jobsOf });
-        const next = jobs.length === query.limit ? jobs.at(-1)?.id : undefined;
+        const after = parseCursor(query.after ?? '') ?? undefined;
+        const jobs = await listJobs(db, { type: 'import', ...query, after, owner: jobsOf });
+        const next = jobs.length === query.limit ? cursorAfter(jobs.at(-1)!) : undefined;
         if (next !== undefined) reply.header('link', nextLink('/v1/imports', { ...query, after: next }));
         return { imports: jobs.map(summariseImport), ...(next === undefined ? {} : { next }) };
       },

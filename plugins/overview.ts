@@ -12,7 +12,7 @@ const Count = Type.Integer({ minimum: 0 });
 const Check = Type.Object({ status: Type.Enum(['up', 'down']) }, { additionalProperties: true });
 const UnfinishedSchema = Type.Object({ pending: Count, processing: Count });
 
-const OverviewSchema = Type.Object(
+export const OverviewSchema = Type.Object(
   {
     resources: Type.Record(
       Type.String(),

@@ -18,7 +18,7 @@ const FieldSchema = Type.Object({
   references: Type.Optional(Type.String({ description: 'The resource whose id it must be.' })),
 });
 
-const ResourcesSchema = Type.Object(
+export const ResourcesSchema = Type.Object(
   {
     resources: Type.Array(Type.Object({ name: Type.String(), fields: Type.Array(FieldSchema) }), {
       description: 'Those that others refer to come before them.',

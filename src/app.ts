@@ -38,7 +38,7 @@ import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
 import type { Config } from './config.ts';
-import { serverOptions } from './http/server-options.ts';
+import { serverOptionsOf } from './http/server-options.ts';
 import { loggerOptions } from './logger.ts';
 
 declare module 'fastify' {
@@ -50,7 +50,7 @@ declare module 'fastify' {
 /** A service that is ready to listen; close() gives back all it opened. @throws whatever kept a plugin from starting. */
 export async function buildApp(config: Config): Promise<FastifyInstance> {
   // A database may take its time to recover or migrate: no time limit for plugins.
-  const app = Fastify({ ...serverOptions, logger: loggerOptions(config), pluginTimeout: 0 });
+  const app = Fastify({ ...serverOptionsOf(config), logger: loggerOptions(config), pluginTimeout: 0 });
   app.decorate('config', config);
   try {
     await registerPlugins(app);

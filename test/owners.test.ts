@@ -191,10 +191,12 @@ t.test('API keys', async (t) => {
       t.same(await listed('amy'), [acme[type]], 'keys of one owner share its jobs');
       t.same(await listed('bob'), [blue[type]]);
       t.same(await listed('operator'), [all[type], blue[type], acme[type]], 'a key without an owner sees all');
-      t.same(await listed('bob', `?after=${all[type]}`), [], "another's job is no place in the list");
       const page = (await get('operator', `/v1/${type}?limit=2`)).json();
-      t.equal(page.next, blue[type], 'the cursor tells no numbers');
+      const { created_at } = (await get('bob', `/v1/${type}/${blue[type]}`)).json();
+      t.equal(page.next, `${Date.parse(created_at)}_${blue[type]}`, 'the cursor tells nothing that the job does not');
       t.same(await listed('operator', `?limit=2&after=${page.next}`), [acme[type]]);
+      t.same(await listed('ann', `?after=${page.next}`), [acme[type]], "beside another's job there are one's own");
+      t.same(await listed('bob', `?after=0_${blue[type]}`), [], 'one that is there is found by its id');
     }
 
     t.equal((await get('ann', '/metrics')).statusCode, 200);

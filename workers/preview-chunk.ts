@@ -84,8 +84,9 @@ function readProperties(record: string): Record<string, ShownValue> {
     return {};
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return {};
-  const properties = Object.entries(parsed).slice(0, maxColumns);
-  return Object.fromEntries(properties.map(([name, value]) => [name.slice(0, maxNameCharacters), show(value)]));
+  const object = parsed as Record<string, unknown>;
+  const names = Object.keys(object).slice(0, maxColumns);
+  return Object.fromEntries(names.map((name) => [name.slice(0, maxNameCharacters), show(object[name])]));
 }
 
 function show(value: unknown): ShownValue {

@@ -1,8 +1,10 @@
 // An export job as the API shows it.
+
 import { type Static, Type } from 'typebox';
 import type { Job } from '../../db/jobs.ts';
 import { elapsedMs, perSecond } from '../figures.ts';
 import { JobStatusSchema } from '../import/import-view.ts';
+import { cursorPattern } from '../page-cursor.ts';
 import { readOptions } from './export-options.ts';
 
 const Count = Type.Integer({ minimum: 0 });
@@ -39,7 +41,7 @@ export const AcceptedExportSchema = Type.Object(
 export const ExportPageSchema = Type.Object(
   {
     exports: Type.Array(ExportSchema),
-    next: Type.Optional(Type.String({ format: 'uuid', description: 'The `after` of the page that follows.' })),
+    next: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `after` of the page that follows.' })),
   },
   { title: 'ExportPage' },
 );

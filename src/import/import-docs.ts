@@ -1,6 +1,7 @@
 // What the OpenAPI document says of the routes of imports, and the parts of their requests that no schema validates.
 import { Type } from 'typebox';
 import type { ParameterDocs, RouteDocs, Schema } from '../openapi/route-docs.ts';
+import { cursorPattern } from '../page-cursor.ts';
 import { formats, mediaTypes } from '../resources/formats.ts';
 import { resources } from '../resources/index.ts';
 import { ImportSummarySchema, JobStatusSchema } from './import-view.ts';
@@ -71,7 +72,7 @@ export const ListQuery = Type.Object(
     status: Type.Optional(JobStatusSchema),
     resource: Type.Optional(Type.String()),
     limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
-    after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })),
+    after: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `next` of the page before.' })),
   },
   { additionalProperties: false },
 );
@@ -79,7 +80,7 @@ export const ListQuery = Type.Object(
 export const ImportPageSchema = Type.Object(
   {
     imports: Type.Array(ImportSummarySchema),
-    next: Type.Optional(Type.String({ format: 'uuid', description: 'The `after` of the page that follows.' })),
+    next: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `after` of the page that follows.' })),
   },
   { title: 'ImportPage' },
 );

@@ -65,8 +65,11 @@ export async function openRejects(
     const rows = await openCopy(streams, copyRejections(job.id, throughRecord, withReasons), options);
     const frame = frameRejects(file, resource, withReasons);
     const bytes = Readable.from(copyRejects(file, copier, frame, rows, close), { objectMode: false });
-    // A stream that is destroyed before it was read has run nothing.
-    bytes.once('close', () => rows.destroy());
+    // A stream that is destroyed before it was read has run nothing of its own.
+    bytes.once('close', () => {
+      rows.destroy();
+      void close();
+    });
     return { bytes, format: file.format };
   } catch (error) {
     await close();

@@ -44,7 +44,7 @@ export interface Preview {
 }
 
 /** Records that are shown, records that are checked at most, and bytes of a gzipped sample once unpacked. */
-const [shownRecords, checkedRecords, maxUnpackedBytes] = [100, 20_000, 4 * 2 ** 20];
+const [shownRecords, checkedRecords, maxUnpackedBytes] = [100, 20_000, 2 ** 20];
 
 /** The format that a file's first character speaks for; asked where its name does not say. */
 export function guessFormat(fileName: string, bytes: Buffer): Format {

@@ -220,7 +220,7 @@ t.test('rejected records', async (t) => {
     });
     t.match(broken, { status: 'failed', failed: 3 });
     t.equal((await rejectsOf(app, broken.job_id)).json().length, 3);
-    const lines = Array.from({ length: 150 }, (_, n) => bad(n)).join('\n');
+    const lines = `${Array.from({ length: 150 }, (_, n) => bad(n)).join('\n')}\n`;
     const full = await importFile(app, { resource: 'users', name: 'u.ndjson', content: lines });
     t.match(full, { status: 'failed', failure: { code: 'too_many_errors' } });
     t.equal((await rejectsOf(app, full.job_id)).body.split('\n').length - 1, full.failed);
