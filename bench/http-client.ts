@@ -21,7 +21,10 @@ const leastPollMs = 10;
 const uploadedBlockBytes = 1024 * 1024;
 
 /** @returns the job's id. @throws Error when the answer is not 202. */
-export async function upload(serviceUrl: string, { path, resource }: DataFile): Promise<string> {
+export async function upload(
+  serviceUrl: string,
+  { path, resource }: Pick<DataFile, 'path' | 'resource'>,
+): Promise<string> {
   const response = await askPatiently(async () => {
     const boundary = `bench-${crypto.randomUUID()}`;
     const part = (head: string) => `--${boundary}\r\nContent-Disposition: form-data; ${head}\r\n\r\n`;
@@ -64,7 +67,7 @@ export async function awaitCompletion(serviceUrl: string, jobId: string): Promis
 }
 
 /** Asks again when it is told to: a service that is too busy takes the longer for it. */
-async function askPatiently(ask: () => Promise<Response>): Promise<Response> {
+export async function askPatiently(ask: () => Promise<Response>): Promise<Response> {
   for (;;) {
     const response = await ask();
     const waitMs = patienceMs(response.status, response.headers.get('retry-after'));

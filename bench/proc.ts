@@ -45,9 +45,29 @@ export async function cpuSecondsOfFamily(pid: number): Promise<number | null> {
 
 /** The most memory that the process has had resident so far, in megabytes (10^6); null where it cannot be told. */
 export async function peakMegabytesOf(pid: number): Promise<number | null> {
+  return await megabytesOf(pid, 'VmHWM');
+}
+
+/** Resident at the moment, in megabytes (10^6); null where it cannot be told. */
+export async function residentMegabytesOf(pid: number): Promise<number | null> {
+  return await megabytesOf(pid, 'VmRSS');
+}
+
+async function megabytesOf(pid: number, field: 'VmHWM' | 'VmRSS'): Promise<number | null> {
   const status = await readProc(`/proc/${pid}/status`);
-  const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status ?? '') ?? [];
+  const [, kibibytes] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status ?? '') ?? [];
   return kibibytes === undefined ? null : (Number(kibibytes) * 1024) / 1e6;
+}
+
+/** Open files and sockets; null where they cannot be told. */
+export async function descriptorsOf(pid: number): Promise<number | null> {
+  try {
+    return (await readdir(`/proc/${pid}/fd`)).length;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
+  }
 }
 
 async function readProc(path: string): Promise<string | null> {

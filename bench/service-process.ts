@@ -13,7 +13,7 @@ import { cpuSecondsOf, peakMegabytesOf } from './proc.ts';
 
 const project = join(import.meta.dirname, '..');
 /** As in `npm start`. */
-const nodeFlags = ['--max-semi-space-size=8'];
+const nodeFlags = ['--max-semi-space-size=1'];
 
 /** What a run of its own settings may change: the variables that say how the service works, not where. */
 const tunable = ['Imports', 'Jobs', 'Server'];
@@ -36,6 +36,7 @@ export function chosenVariables(env: NodeJS.ProcessEnv): Record<string, string> 
 export type LogLine = { msg?: string } & Readonly<Record<string, unknown>>;
 
 export interface RunningService {
+  pid: number;
   /** Without a slash at its end. */
   url: string;
   /** The lines of its log with that message. */
@@ -52,6 +53,8 @@ export interface ServiceProcessesOptions {
   signal: AbortSignal;
   /** Where CPU and heap profiles go; null: none are taken. */
   profileDir: string | null;
+  /** Variables of the service, over those that are set where the bench was started. */
+  variables?: Record<string, string>;
 }
 
 /** Long enough for a graceful stop that has to cut something off. */
@@ -96,6 +99,7 @@ export class ServiceProcesses {
       ...Object.fromEntries(others),
       ...chosenVariables(process.env),
       ...fixed,
+      ...this.#options.variables,
       ...environmentOf(database, 'service'),
       DATA_DIR: dataDir,
     };
@@ -129,6 +133,7 @@ async function ready(child: ChildProcess, lines: string[], ended: Promise<void>)
   ]);
   const pid = child.pid!;
   return {
+    pid,
     url,
     logged: (message) => lines.map(parse).filter(({ msg }) => msg === message),
     cpuSeconds: async () => await cpuSecondsOf(pid),

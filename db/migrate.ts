@@ -4,10 +4,10 @@
 // would have to wait behind it.
 import { readdir } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Kysely, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator, NO_MIGRATIONS } from 'kysely/migration';
-import { PostgresJSDialect } from 'kysely-postgres-js';
 import { type Connection, openPool } from './client.ts';
+import { openKysely } from './kysely.ts';
 import { refuseNewerVersion } from './newer-version.ts';
 import { sqlstateOf } from './sqlstate.ts';
 import { UnsuitableDatabase } from './unsuitable-database.ts';
@@ -75,9 +75,7 @@ async function attemptMigration(
   const session = { max: 1, name: 'bulk migrate', idleTransactionTimeoutMs: 0 };
   // The other starts may take their time; what they wait for is ours alone.
   const locks = openPool(connection, session);
-  const db = new Kysely<unknown>({
-    dialect: new PostgresJSDialect({ postgres: openPool(connection, { ...session, lockTimeoutMs }) }),
-  });
+  const db = openKysely<unknown>(openPool(connection, { ...session, lockTimeoutMs }));
   try {
     return await locks.begin(async (lock) => {
       await lock`SELECT pg_advisory_xact_lock(hashtext('bulk.migrate'))`;

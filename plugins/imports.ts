@@ -23,6 +23,7 @@ import {
 } from '../src/import/import-view.ts';
 import { type ReceiveOptions, receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
 import type { RemoteRequest } from '../src/import/remote-request.ts';
+import { cursorAfter, cursorPattern, parseCursor } from '../src/page-cursor.ts';
 import { nextLink } from '../src/page-link.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -51,7 +52,7 @@ const ListQuery = Type.Object(
     status: Type.Optional(JobStatusSchema),
     resource: Type.Optional(Type.String()),
     limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
-    after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })),
+    after: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `next` of the page before.' })),
   },
   { additionalProperties: false },
 );
@@ -130,8 +131,9 @@ export default fp(
       { config: { scope: 'read' }, schema: { querystring: ListQuery } },
       async ({ query, jobsOf }, reply) => {
         if (query.resource !== undefined) checkResource(query.resource);
-        const jobs = await listJobs(db, { type: 'import', ...query, owner: jobsOf });
-        const next = jobs.length === query.limit ? jobs.at(-1)?.id : undefined;
+        const after = parseCursor(query.after ?? '') ?? undefined;
+        const jobs = await listJobs(db, { type: 'import', ...query, after, owner: jobsOf });
+        const next = jobs.length === query.limit ? cursorAfter(jobs.at(-1)!) : undefined;
         if (next !== undefined) reply.header('link', nextLink('/v1/imports', { ...query, after: next }));
         return { imports: jobs.map(summariseImport), ...(next === undefined ? {} : { next }) };
       },

@@ -9,19 +9,22 @@ import { verdictOf } from '../db/sqlstate.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
 import { versionText } from '../src/help.ts';
 import { whenOver } from '../src/http/when-over.ts';
-import type { JobObserver } from '../src/job-observer.ts';
+import type { JobListener, JobObserver } from '../src/job-observer.ts';
 import { gaugeCapacity } from '../src/metrics/capacity-gauges.ts';
 import { observeJobs } from '../src/metrics/job-metrics.ts';
 import { processMetrics } from '../src/metrics/process-metrics.ts';
 import { gaugeService, gaugeThreads } from '../src/metrics/service-gauges.ts';
 import { gaugeStorage } from '../src/metrics/storage-gauges.ts';
 import { observeTasks, type TaskObserver } from '../src/metrics/task-metrics.ts';
+import { tellListeners } from '../src/tell-listeners.ts';
 
 export interface Telemetry {
   /** Told by those who run jobs. */
   jobs: JobObserver;
   /** Told by recurring tasks. */
   tasks: TaskObserver;
+  /** Listens to what `jobs` is told. */
+  observe(listener: JobListener): void;
   /** Everything in Prometheus' text format 0.0.4. Never rejects for want of a database. */
   text(): Promise<string>;
 }
@@ -66,14 +69,15 @@ export default fp(
     gaugeThreads(registry, app.parsePool.piscina);
     gaugeStorage(registry, { uploads: app.storage.uploads, exports: app.storage.exports });
     gaugeCapacity(registry, versionText(), connectionBudget(app.config), app.config.import.connections);
-    const counted = observeJobs(registry);
-    const jobs = app.tracing?.observe(counted) ?? counted;
     const tasks = observeTasks(registry, sweptKinds);
+    const listeners: JobListener[] = [];
+    const told = tellListeners(listeners, observeJobs(registry));
     // Last: it takes what is registered by now.
     const all = Registry.merge([registry, processMetrics()]);
     app.decorate('telemetry', {
-      jobs,
+      jobs: app.tracing?.observe(told) ?? told,
       tasks,
+      observe: (listener) => void listeners.push(listener),
       async text() {
         setFigures(await readFigures());
         return await all.metrics();

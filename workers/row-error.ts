@@ -53,7 +53,7 @@ export function encodeRowErrors(
     record = error.record;
     const { line, field, code, message, value } = error;
     copy.utf8(
-      `${jobId}\t${record}\t${n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cut(value))}\n`,
+      `${jobId}\t${record}\t${n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cutValue(value))}\n`,
     );
   }
   return { copy: copy.bytes, count: errors.length };
@@ -64,7 +64,7 @@ function column(text: string | null): string {
 }
 
 /** The first 200 characters; a pair of surrogates is one character. */
-function cut(value: string): string {
+export function cutValue(value: string): string {
   if (value.length <= maxValueCharacters) return value;
   let end = 0;
   for (let characters = 0; characters < maxValueCharacters && end < value.length; characters++) {

@@ -1,5 +1,6 @@
 import { parseApiKeys } from '../api-keys.ts';
 import { choice, integer, type Parsed, type Variables } from '../environment.ts';
+import { parseTrustedProxies } from '../trusted-proxies.ts';
 
 export const access = {
   API_KEYS: {
@@ -28,6 +29,13 @@ export const access = {
     default: '60000',
     description: 'requests a minute of an API key, without keys of a client address; 0: any number',
     parse: integer(0, 1e9),
+  },
+  TRUST_PROXY: {
+    group: 'Access',
+    default: null,
+    description:
+      'addresses and networks, separated by commas, of reverse proxies: what they say in X-Forwarded-For is the client address',
+    parse: parseTrustedProxies,
   },
 } as const satisfies Variables;
 

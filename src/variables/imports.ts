@@ -28,7 +28,7 @@ export const imports = {
   },
   IMPORT_BATCH_BYTES: {
     group: 'Imports',
-    default: '4MiB',
+    default: '8MiB',
     description: 'bytes per transaction, whichever is reached first',
     parse: bytes(1024, 256 * 2 ** 20),
   },
@@ -64,5 +64,11 @@ export const imports = {
     default: '10m',
     description: 'how long fetching a file_url may take',
     parse: duration(100, day),
+  },
+  REMOTE_CONCURRENCY: {
+    group: 'Imports',
+    default: '8',
+    description: 'files of a file_url that are fetched at once; more are answered with 503',
+    parse: integer(1, 1000),
   },
 } as const satisfies Variables;

@@ -45,6 +45,12 @@ export const server = {
     description: 'bytes a second that a client must send or take on the average of CLIENT_STALL_TIMEOUT; 0: any',
     parse: bytes(0),
   },
+  MAX_EVENT_STREAMS: {
+    group: 'Server',
+    default: '200',
+    description: 'open streams of job events; an API key may have half of them. More are answered with 429',
+    parse: integer(1, 1_000_000),
+  },
   SHUTDOWN_TIMEOUT: {
     group: 'Server',
     default: '30s',

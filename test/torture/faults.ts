@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Sql } from '../../db/client.ts';
 import type { Random } from '../../testdata/random.ts';
 import type { ServiceProcess } from '../service-process.ts';
+import { findSilent } from './find-silent.ts';
 import type { OwnPostgres } from './own-postgres.ts';
 import type { Services } from './services.ts';
 
@@ -13,6 +14,10 @@ export interface Victims {
   sql: Sql;
   services: Services;
   random: Random;
+  /** Ends the waiting in a fault, which is set right all the same as far as the victims must be. */
+  signal: AbortSignal;
+  /** Writes down what should not be. */
+  report(finding: string): void;
 }
 
 type Fault = (victims: Victims) => Promise<void>;
@@ -31,6 +36,9 @@ function isImporting({ log }: ServiceProcess): boolean {
   return count(begun) > count(ended);
 }
 
+/** The queue's heartbeatSeconds and the interval at which it looks for missing ones (plugins/job-queue.ts). */
+const leaseMs = 15_000;
+
 const frozen = new WeakSet<ServiceProcess>();
 
 async function thaw(service: ServiceProcess): Promise<void> {
@@ -48,6 +56,11 @@ const end =
     await pause(random.below(200));
     await services.start(random);
   };
+
+/** At any moment of its start: while it migrates, opens its pools, hands unfinished jobs on. */
+const killStarting: Fault = async ({ services, random }) => {
+  await services.startAndKill(random, random.between(200, 2_500));
+};
 
 const endThread: Fault = async (victims) => void victim(victims)?.child.kill('SIGUSR2');
 
@@ -72,6 +85,17 @@ const crashPostgres: Fault = async ({ postgres, random }) => {
   await postgres.restart();
 };
 
+/** Long enough for every time-out that has to do with the database to be met. Whoever asks meanwhile is told so. */
+const absentPostgres: Fault = async ({ postgres, services, random, signal, report }) => {
+  await postgres.crash();
+  try {
+    await pause(random.between(12_000, 20_000), undefined, { signal });
+    for (const silent of await findSilent(services.running.filter((service) => !frozen.has(service)))) report(silent);
+  } finally {
+    await postgres.restart();
+  }
+};
+
 /** Shorter than anybody would notice by its missing signs of life. */
 const freeze: Fault = async (victims) => {
   const service = victim(victims);
@@ -87,7 +111,7 @@ const freeze: Fault = async (victims) => {
  * are lost is noticed sooner than that they are silent.
  */
 const freezeAndOvertake: Fault = async (victims) => {
-  const { services, sql, random } = victims;
+  const { services, sql, random, signal } = victims;
   if (services.running.length < 2) await services.start(random);
   const service = victim(victims);
   if (!service) return;
@@ -99,29 +123,67 @@ const freezeAndOvertake: Fault = async (victims) => {
     for (const { runner } of runners) {
       await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ${`bulk queue ${runner}`}`;
     }
-    await pause(random.between(1_000, 6_500));
+    await pause(random.between(1_000, 6_500), undefined, { signal });
   } finally {
     await thaw(service);
   }
 };
 
-/** The weight is in proportion to how often a fault is to come. */
-export const faults: Record<string, { weight: number; run: Fault }> = {
-  'kill -9 of a process': { weight: 5, run: end('SIGKILL') },
-  'stop of a process': { weight: 1, run: end('SIGTERM') },
-  'end of a thread': { weight: 3, run: endThread },
-  'end of database sessions': { weight: 4, run: endSessions },
-  'kill -9 of a database backend': { weight: 1, run: killBackend },
-  'crash of the database': { weight: 2, run: crashPostgres },
-  'freeze of a process': { weight: 2, run: freeze },
-  'freeze of a process that is overtaken': { weight: 1, run: freezeAndOvertake },
+/**
+ * For longer than its lease: its connections stay, so that its missing heartbeats alone tell the others, which have taken
+ * over its jobs when it wakes up.
+ */
+const freezePastLease: Fault = async (victims) => {
+  const { services, random, signal } = victims;
+  if (services.running.length < 2) await services.start(random);
+  const service = victim(victims);
+  if (!service) return;
+  frozen.add(service);
+  service.child.kill('SIGSTOP');
+  try {
+    await pause(random.between(leaseMs, leaseMs + 5_000), undefined, { signal });
+  } finally {
+    await thaw(service);
+  }
 };
 
-/** A chunk whose thread ends twice is taken for the cause of it, rightly: so this happens once a round. */
-const oncePerRound = 'end of a thread';
+interface Choice {
+  /** In proportion to how often it is to come. */
+  weight: number;
+  run: Fault;
+  /** Takes longer than all else in a round. */
+  long?: true;
+  /**
+   * Once a round. Of long ones for the time they take; a chunk whose thread ends twice is taken for the cause of it,
+   * rightly.
+   */
+  once?: true;
+}
 
-/** @param earlier faults of the round. */
-export function drawFault(random: Random, earlier: readonly string[]): string {
-  const possible = Object.entries(faults).filter(([name]) => name !== oncePerRound || !earlier.includes(name));
-  return random.pick(possible.flatMap(([name, { weight }]) => Array<string>(weight).fill(name)));
+export const faults: Record<string, Choice> = {
+  'kill -9 of a process': { weight: 10, run: end('SIGKILL') },
+  'stop of a process': { weight: 2, run: end('SIGTERM') },
+  'kill -9 of a process that starts': { weight: 2, run: killStarting },
+  'end of a thread': { weight: 6, run: endThread, once: true },
+  'end of database sessions': { weight: 8, run: endSessions },
+  'kill -9 of a database backend': { weight: 2, run: killBackend },
+  'crash of the database': { weight: 4, run: crashPostgres },
+  'long absence of the database': { weight: 1, run: absentPostgres, long: true, once: true },
+  'freeze of a process': { weight: 4, run: freeze },
+  'freeze of a process that is overtaken': { weight: 2, run: freezeAndOvertake },
+  'freeze of a process past its lease': { weight: 1, run: freezePastLease, long: true, once: true },
+};
+
+export const faultNames = Object.keys(faults);
+export const briefFaultNames = faultNames.filter((name) => !faults[name]!.long);
+
+/**
+ * @param names of those that may come.
+ * @param earlier faults of the round.
+ * @returns undefined when none may come again.
+ */
+export function drawFault(random: Random, names: readonly string[], earlier: readonly string[]): string | undefined {
+  const possible = names.filter((name) => !(faults[name]!.once && earlier.includes(name)));
+  if (possible.length === 0) return undefined;
+  return random.pick(possible.flatMap((name) => Array<string>(faults[name]!.weight).fill(name)));
 }

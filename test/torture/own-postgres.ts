@@ -1,6 +1,7 @@
 // A PostgreSQL of the torture's own: what is done to it would hurt any other user. It always comes back on its first
 // port, as a server does that its supervisor starts again.
-import { readFile, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Connection } from '../../db/client.ts';
@@ -29,10 +30,25 @@ export class OwnPostgres {
 
   /** Immediate shutdown (pg_ctl stop -m immediate): nothing is written out, the next start recovers. */
   async crash(): Promise<void> {
-    const pid = Number.parseInt(await readFile(join(this.#dataDir, 'postgres/postmaster.pid'), 'utf8'), 10);
-    process.kill(pid, 'SIGQUIT');
-    while (await isRunning(pid)) await pause(5);
+    const pid = this.kill();
+    while (pid !== undefined && (await isRunning(pid))) await pause(5);
     await this.#server.stop();
+  }
+
+  /** The same without waiting for its end. @returns its pid; undefined when it does not run. */
+  kill(): number | undefined {
+    try {
+      const pid = Number.parseInt(readFileSync(join(this.#dataDir, 'postgres/postmaster.pid'), 'utf8'), 10);
+      process.kill(pid, 'SIGQUIT');
+      return pid;
+    } catch (error) {
+      if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      throw error;
+    }
+  }
+
+  async writeLog(folder: string): Promise<void> {
+    await copyFile(join(this.#dataDir, 'postgres.log'), join(folder, 'postgres.log'));
   }
 
   async restart(): Promise<void> {
@@ -45,7 +61,7 @@ export class OwnPostgres {
   }
 
   async delete(): Promise<void> {
-    await this.#server.stop();
+    await this.crash();
     await rm(this.#dataDir, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -1,5 +1,7 @@
-// `npm run torture`: rounds of faults until something is wrong, or as many as asked for.
+// `npm run torture`: rounds of faults until something is wrong, or as many as asked for. What it starts, a PostgreSQL and
+// processes of the service, ends with it, whichever way that is.
 import { parseArgs } from 'node:util';
+import { faultNames } from './faults.ts';
 import { type RoundReport, Torture } from './torture.ts';
 
 const help = `Usage: npm run torture -- [options]
@@ -10,58 +12,69 @@ Options:
   --seed <n>     settles files, faults and their order (default: by the clock)
   --round <n>    the number of the first round (default 0): with the seed, a round again
   --size <n>     records per file (default 2500)
+  --only <text>  only faults whose name contains it: ${faultNames.join(', ')}
   --help
 `;
 
 /** Rounds; the check takes a start of a process. */
 const orphansEvery = 10;
+/** Sets of files, which take turns. */
+const fileSets = 4;
 
-function count(name: string, text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** 31)
-    throw new Error(`${name} takes a whole number, not ${text}`);
-  return value;
+interface Settings {
+  rounds: number;
+  seed: number;
+  first: number;
+  size: number;
+  faults: string[];
 }
 
-async function run(): Promise<void> {
+function readSettings(): Settings | null {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '200' },
       seed: { type: 'string', default: String(Math.floor(Date.now() / 1000) % 1_000_000) },
       round: { type: 'string', default: '0' },
       size: { type: 'string', default: '2500' },
+      only: { type: 'string', default: '' },
       help: { type: 'boolean' },
     },
   });
-  if (values.help) return void process.stdout.write(help);
-  const [rounds, seed] = [count('--rounds', values.rounds), count('--seed', values.seed)];
-  const [first, size] = [count('--round', values.round), count('--size', values.size)];
-  process.stdout.write(`seed ${seed}, ${rounds} rounds\n`);
-  const torture = await Torture.start({ seed, size, fileSets: Math.min(4, rounds), signal: stopped.signal });
-  const totals = { faults: 0, attempts: 0, streamed: 0, brokenStreams: 0, longestRecoveryMs: 0 };
-  try {
-    for (let round = first; round < first + rounds; round++) {
-      stopped.signal.throwIfAborted();
-      const report = await torture.round(round);
-      totals.faults += report.faults.length;
-      totals.attempts += report.attempts;
-      totals.streamed += report.streamed;
-      totals.brokenStreams += report.brokenStreams;
-      totals.longestRecoveryMs = Math.max(totals.longestRecoveryMs, Math.round(report.recoveryMs));
-      process.stdout.write(`round ${round}: ${describe(report)}\n`);
-      const last = round === first + rounds - 1;
-      if (last || (round + 1) % orphansEvery === 0) report.findings.push(...(await torture.checkOrphans()));
-      if (report.findings.length === 0) continue;
-      for (const finding of report.findings.slice(0, 20)) process.stdout.write(`  ${finding}\n`);
-      process.stdout.write(`What the processes logged: ${await torture.keepLogs()}\n`);
-      process.stdout.write(`Again: npm run torture -- --seed ${seed} --size ${size} --round ${round} --rounds 5\n`);
-      process.exitCode = 1;
-      return;
-    }
-    process.stdout.write(`${rounds} rounds, nothing lost, nothing doubled: ${JSON.stringify(totals)}\n`);
-  } finally {
-    await torture.close();
+  if (values.help) return null;
+  const count = (name: 'rounds' | 'seed' | 'round' | 'size') => {
+    const value = Number(values[name]);
+    if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** 31)
+      throw new Error(`--${name} takes a whole number, not ${values[name]}`);
+    return value;
+  };
+  const faults = faultNames.filter((name) => name.includes(values.only));
+  if (faults.length === 0) throw new Error(`--only takes a part of a fault's name, not ${values.only}`);
+  return { faults, rounds: count('rounds'), seed: count('seed'), first: count('round'), size: count('size') };
+}
+
+/** @returns whether all was well. @throws the signal's reason; whatever kept a round from being made. */
+async function run(torture: Torture, { rounds, seed, first, size }: Settings): Promise<boolean> {
+  const totals = { faults: {} as Record<string, number>, attempts: 0, streamed: 0, brokenStreams: 0, recoveryMs: 0 };
+  for (let round = first; round < first + rounds; round++) {
+    stopped.signal.throwIfAborted();
+    const report = await torture.round(round);
+    for (const fault of report.faults) totals.faults[fault] = (totals.faults[fault] ?? 0) + 1;
+    totals.attempts += report.attempts;
+    totals.streamed += report.streamed;
+    totals.brokenStreams += report.brokenStreams;
+    totals.recoveryMs = Math.max(totals.recoveryMs, Math.round(report.recoveryMs));
+    print(`round ${round}: ${describe(report)}`);
+    const last = round === first + rounds - 1;
+    if (report.findings.length === 0 && (last || (round + 1) % orphansEvery === 0))
+      report.findings.push(...(await torture.checkOrphans()));
+    if (report.findings.length === 0) continue;
+    for (const finding of report.findings.slice(0, 20)) print(`  ${finding}`);
+    print(`Again: npm run torture -- --seed ${seed} --size ${size} --round ${round} --rounds 5`);
+    return false;
   }
+  const { recoveryMs, ...sums } = totals;
+  print(`${rounds} rounds, nothing lost, nothing doubled; longest recovery ${recoveryMs} ms; ${JSON.stringify(sums)}`);
+  return true;
 }
 
 function describe({ faults, durationMs, recoveryMs, attempts, streamed, brokenStreams }: RoundReport): string {
@@ -69,13 +82,52 @@ function describe({ faults, durationMs, recoveryMs, attempts, streamed, brokenSt
   return `${seconds(durationMs)} s (recovery ${seconds(recoveryMs)} s), ${attempts} attempts, ${streamed} exports streamed, ${brokenStreams} broken: ${faults.join(', ')}`;
 }
 
-// What is started here must not outlive this: a Ctrl-C ends the round under way, in order.
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function main(): Promise<void> {
+  const settings = readSettings();
+  if (!settings) return void process.stdout.write(help);
+  const { seed, size, rounds, faults } = settings;
+  print(`seed ${seed}, ${rounds} rounds`);
+  const torture = await Torture.start({
+    seed,
+    size,
+    faults,
+    fileSets: Math.min(fileSets, rounds),
+    signal: stopped.signal,
+    onStart: (torture) => process.once('exit', () => torture.kill()),
+  });
+  try {
+    if (!(await run(torture, settings))) throw new Error('something is wrong');
+  } catch (error) {
+    if (!stopped.signal.aborted) print(`Logs and state of the database: ${await torture.keepLogs()}`);
+    throw error;
+  } finally {
+    await torture.close();
+  }
+}
+
+// A Ctrl-C ends the round under way, in order; a second one ends everything at once. npm passes on what the terminal has
+// sent already, so that one comes twice.
 const stopped = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.once(signal, () => stopped.abort(new Error(`stopped by ${signal}`)));
+const sameMs = 500;
+let stoppedAt = Infinity;
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => {
+    if (performance.now() - stoppedAt > sameMs) process.exit(code);
+    stoppedAt = Math.min(stoppedAt, performance.now());
+    stopped.abort(new Error(`stopped by ${signal}`));
+    process.exitCode = code;
+  });
+}
 try {
-  await run();
+  await main();
 } catch (error) {
-  process.stderr.write(`${(error as Error).stack}\n`);
-  process.exitCode = 1;
+  process.stderr.write(`${stopped.signal.aborted ? stopped.signal.reason.message : (error as Error).stack}\n`);
+  process.exitCode ??= 1;
 }

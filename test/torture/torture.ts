@@ -1,12 +1,11 @@
 // The torture: one PostgreSQL and one or two service processes that live through round after round. In each round files
 // are imported and tables exported while faults happen at random moments; then everything is set right, and what came of
 // it is held against an undisturbed run of the same files.
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openPool, type Sql } from '../../db/client.ts';
-import { verdictOf } from '../../db/sqlstate.ts';
 import { Random, streamOf } from '../../testdata/random.ts';
 import { environment } from '../environment.ts';
 import {
@@ -18,15 +17,16 @@ import {
   differences,
   digestsOf,
   findFiles,
-  findLeftovers,
   findOrphans,
 } from './checks.ts';
 import { Client } from './client.ts';
-import { drawFault, faults } from './faults.ts';
+import { disturb } from './disturb.ts';
+import { faultNames } from './faults.ts';
 import { type FileSet, makeFiles } from './files.ts';
 import { OwnPostgres } from './own-postgres.ts';
 import { Services } from './services.ts';
-import { startWork } from './workload.ts';
+import { awaitRest, countAttempts, writeState } from './state.ts';
+import { startWork, type Work } from './workload.ts';
 
 export interface TortureOptions {
   seed: number;
@@ -36,8 +36,12 @@ export interface TortureOptions {
   fileSets: number;
   /** A round has from 2 to so many; default 5. */
   maxFaults?: number;
+  /** Names of those that may come; default all. */
+  faults?: readonly string[];
   /** Gives up, in order. */
   signal?: AbortSignal;
+  /** Told as soon as there is something to kill(). */
+  onStart?(torture: Torture): void;
 }
 
 export interface RoundReport {
@@ -52,8 +56,10 @@ export interface RoundReport {
   brokenStreams: number;
 }
 
-/** Nothing that is right takes as long. */
-const patienceMs = 90_000;
+/** Nothing that is right takes as long, once all faults are set right. */
+const patienceMs = 120_000;
+/** For a whole round. */
+const roundMs = 300_000;
 
 export class Torture {
   readonly #options: TortureOptions;
@@ -76,6 +82,7 @@ export class Torture {
   static async start(options: TortureOptions): Promise<Torture> {
     const folder = await mkdtemp(join(tmpdir(), 'bulk-torture-'));
     const torture = new Torture(options, folder, await OwnPostgres.start(join(folder, 'database')));
+    options.onStart?.(torture);
     try {
       await torture.#services.start(new Random(streamOf(options.seed, 'undisturbed'), 0));
       for (let n = 0; n < options.fileSets; n++) torture.#variants.push(await torture.#undisturbed(n));
@@ -86,14 +93,20 @@ export class Torture {
     }
   }
 
-  /** Writes what the processes have logged so far beside the folder that close() deletes. @returns where. */
+  /** Keeps logs, and the jobs as they are, beside the folder that close() deletes. @returns where. */
   async keepLogs(): Promise<string> {
-    const path = `${this.#folder}.log`;
-    await writeFile(
-      path,
-      this.#services.logs.flatMap((lines) => lines.map((line) => `${JSON.stringify(line)}\n`)).join(''),
-    );
-    return path;
+    const folder = `${this.#folder}-logs`;
+    await mkdir(folder, { recursive: true });
+    await this.#services.writeLogs(folder);
+    await this.#postgres.writeLog(folder);
+    await writeState(this.#sql, folder);
+    return folder;
+  }
+
+  /** Ends all that was started, at once, and leaves the folder: for a process that has no time to close(). */
+  kill(): void {
+    this.#services.kill();
+    this.#postgres.kill();
   }
 
   async close(): Promise<void> {
@@ -104,11 +117,12 @@ export class Torture {
   }
 
   async #undisturbed(variant: number): Promise<{ files: FileSet; undisturbed: Digests }> {
-    const { seed, size } = this.#options;
+    const { seed, size, signal: given } = this.#options;
     const files = makeFiles(seed * 1_000 + variant, size);
     const findings: string[] = [];
     const client = this.#client(new Random(streamOf(seed, 'undisturbed'), variant), findings);
     const imports = new Map<FileSet[keyof FileSet], string>();
+    const signal = AbortSignal.any([AbortSignal.timeout(patienceMs), ...(given ? [given] : [])]);
     for (const file of [files.users, files.articles, files.comments]) {
       const form = () => {
         const body = new FormData();
@@ -116,95 +130,85 @@ export class Torture {
         body.set('file', new Blob([file.text]), file.name);
         return { body };
       };
-      const signal = AbortSignal.timeout(patienceMs);
       imports.set(file, await client.makeJob('/v1/imports', `undisturbed ${variant} ${file.name}`, form, signal));
     }
-    await this.#rest(findings, this.#options.signal);
+    findings.push(...(await awaitRest(this.#sql, patienceMs, signal)));
     const work = { records: 0, imports, cancelled: false, exports: [], streamed: [], brokenStreams: 0 };
-    findings.push(...(await checkImports(client, work, files, AbortSignal.timeout(patienceMs))));
+    findings.push(...(await checkImports(client, work, files, signal)));
     if (findings.length > 0) throw new Error(`an undisturbed import goes wrong: ${findings.join('; ')}`);
     const undisturbed = await digestsOf(this.#sql, files, imports);
     await this.#forget();
     return { files, undisturbed };
   }
 
-  /** @param number settles, with the seed, what happens; not when it meets what the service does at that time. */
+  /**
+   * @param number settles, with the seed, what happens; not when it meets what the service does at that time.
+   * @throws the reason of the signal when it gives up.
+   */
   async round(number: number): Promise<RoundReport> {
-    const { seed } = this.#options;
+    const { seed, maxFaults = 5, faults: names = faultNames, signal: given } = this.#options;
     const startedAt = performance.now();
     const randomOf = (name: string) => new Random(streamOf(seed, name), number);
-    const random = randomOf('faults');
     const { files, undisturbed } = this.#variants[number % this.#variants.length]!;
     const findings: string[] = [];
     const broken = new AbortController();
-    const given = this.#options.signal ? [this.#options.signal] : [];
-    const signal = AbortSignal.any([broken.signal, AbortSignal.timeout(patienceMs), ...given]);
+    const signal = AbortSignal.any([broken.signal, AbortSignal.timeout(roundMs), ...(given ? [given] : [])]);
 
-    const wanted = random.between(1, 2);
+    const wanted = randomOf('processes').between(1, 2);
     while (this.#services.running.length < wanted) await this.#services.start(randomOf('settings'));
+    // Faults that overlap may each have started one.
+    for (const surplus of this.#services.running.slice(wanted)) await surplus.stop('SIGKILL');
 
     const client = this.#client(randomOf('client'), findings);
     const { work, accepted, stop } = startWork(client, files, randomOf('work'), `round ${number}`, signal);
     const happened: string[] = [];
     try {
-      const mending: Promise<void>[] = [];
-      const count = random.between(2, this.#options.maxFaults ?? 5);
-      // Anywhere in the work, whatever the speed of the machine.
-      const places = Array.from({ length: count }, () => random.below(work.records)).sort((a, b) => a - b);
-      for (const [n, place] of places.entries()) {
-        await this.#reached(place);
-        await pause(random.below(30));
-        const name = drawFault(random, happened);
-        happened.push(name);
-        const victims = {
-          postgres: this.#postgres,
-          sql: this.#sql,
-          services: this.#services,
-          random: randomOf(`fault ${n}`),
-        };
-        const mended = faults[name]!.run(victims).catch((error: unknown) => {
-          // The torture's own connection may be among the victims.
-          if (verdictOf(error) !== 'transient') throw error;
-        });
-        mending.push(mended);
-        // The server has only one life at a time.
-        if (/database/.test(name)) await mended;
-      }
-      await Promise.all(mending);
+      const victims = {
+        postgres: this.#postgres,
+        sql: this.#sql,
+        services: this.#services,
+        signal,
+        report: (finding: string) => void findings.push(finding),
+      };
+      await disturb(victims, { randomOf, records: work.records, maxFaults, names }, happened);
       if (this.#services.running.length === 0) await this.#services.start(randomOf('settings'));
       await accepted;
     } catch (error) {
-      findings.push(`the round broke off: ${(error as Error).stack}`);
       broken.abort(error);
+      // It fails for the same reason, or for one that came of it.
       await accepted.catch(() => {});
+      findings.push(`the round broke off: ${(error as Error).stack}`);
     }
     const mendedAt = performance.now();
-    if (findings.length === 0) await this.#rest(findings, signal);
+    if (findings.length === 0) findings.push(...(await awaitRest(this.#sql, patienceMs, signal)));
     const recoveryMs = performance.now() - mendedAt;
     await stop();
+    given?.throwIfAborted();
 
-    const sql = this.#sql;
-    if (findings.length === 0) {
-      findings.push(...(await checkImports(client, work, files, signal)));
-      findings.push(...differences(await digestsOf(sql, files, work.imports), undisturbed));
-      findings.push(...(await checkCancelled(sql, work, files.cancelled)));
-      findings.push(...(await checkExports(client, sql, work, signal)));
-      for (const stream of work.streamed) findings.push(...(await checkSnapshot(sql, work.imports, stream)));
-      for (const { child } of this.#services.running) {
-        if (child.exitCode !== null) findings.push(`a process ended by itself, with ${child.exitCode}`);
-      }
-    }
-    const [tried] = await sql<{ attempts: number }[]>`SELECT coalesce(sum(attempt), 0)::int AS attempts FROM bulk.jobs`;
+    if (findings.length === 0) findings.push(...(await this.#check(client, work, files, undisturbed, signal)));
+    const attempts = await countAttempts(this.#sql);
     if (findings.length === 0) await this.#forget();
     return {
       faults: happened,
       findings,
       durationMs: performance.now() - startedAt,
       recoveryMs,
-      attempts: tried?.attempts ?? 0,
+      attempts,
       streamed: work.streamed.length,
       brokenStreams: work.brokenStreams,
     };
+  }
+
+  async #check(client: Client, work: Work, files: FileSet, undisturbed: Digests, signal: AbortSignal) {
+    const sql = this.#sql;
+    const wrong = [
+      ...(await checkImports(client, work, files, signal)),
+      ...differences(await digestsOf(sql, files, work.imports), undisturbed),
+      ...(await checkCancelled(sql, work, files.cancelled)),
+      ...(await checkExports(client, sql, work, signal)),
+    ];
+    for (const stream of work.streamed) wrong.push(...(await checkSnapshot(sql, work.imports, stream)));
+    return wrong;
   }
 
   /**
@@ -243,49 +247,12 @@ export class Torture {
     });
   }
 
-  /** Waits until so many records have been committed, or nothing goes on: then it may be for a fault to set that right. */
-  async #reached(records: number): Promise<void> {
-    const giveUpAt = performance.now() + 700;
-    while (performance.now() < giveUpAt) {
-      const found = await this.#sql<{ done: boolean }[]>`
-        SELECT coalesce(sum(records), 0) >= ${records} AS done FROM bulk.chunks`.catch(() => []);
-      if (found[0]?.done) return;
-      await pause(10);
-    }
-  }
-
-  /** Waits until no job runs and nothing is left over. */
-  async #rest(findings: string[], signal?: AbortSignal): Promise<void> {
-    const giveUpAt = performance.now() + patienceMs;
-    for (;;) {
-      const left = await findLeftovers(this.#sql).catch((error: Error) => [`the database: ${error.message}`]);
-      if (left.length === 0) return;
-      if (signal?.aborted || performance.now() > giveUpAt) {
-        findings.push(...left.map((what) => `left over: ${what}`));
-        return;
-      }
-      await pause(50);
-      if (
-        process.env.DIAG &&
-        performance.now() > giveUpAt - patienceMs + 3000 &&
-        Math.floor(performance.now() / 20) % 50 === 0
-      ) {
-        console.log(left.join(' | '));
-        console.table(
-          await this
-            .#sql`SELECT pid, application_name, state, wait_event, left(query, 60) q, age(now(), state_change)::text FROM pg_stat_activity WHERE application_name LIKE 'bulk%'`.catch(
-            () => [],
-          ),
-        );
-      }
-    }
-  }
-
   /** So that the next round starts from nothing. Files that belong to no job stay, for checkOrphans() to find. */
   async #forget(): Promise<void> {
     const orphans = new Set(await findOrphans(this.#sql, this.#folders));
     const files = await findFiles(this.#folders);
     await Promise.all(files.filter((file) => !orphans.has(file)).map(async (file) => await rm(file, { force: true })));
+    this.#services.forgetLogs();
     await this.#sql`TRUNCATE users, articles, comments, bulk.jobs, bulk.chunks, bulk.row_errors, bulk.idempotency_keys`;
   }
 }

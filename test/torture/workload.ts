@@ -107,6 +107,8 @@ export function startWork(
 
   const accepted = Promise.all([sendFamily(), sendAndCancel(), exportAsJob(1), exportAsJob(2)]);
   const goingOn = Promise.all([stream(), giveUpUploads(), watch()]);
+  // Heard of when they are awaited, which may be long after they failed.
+  for (const work of [accepted, goingOn]) work.catch(() => {});
   return {
     work,
     accepted,
