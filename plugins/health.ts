@@ -5,11 +5,17 @@ import fp from 'fastify-plugin';
 import { verdictOf } from '../db/sqlstate.ts';
 import { versionText } from '../src/help.ts';
 import { quiet } from '../src/logger.ts';
+import { HealthSchema, LivenessSchema, serviceDocs } from '../src/service-docs.ts';
 
 const service = 'bulk-import-export-api';
 const databaseTimeoutMs = 2_000;
 
 const config = { scope: 'public', unlimited: true } as const;
+const health = {
+  config: { ...config, docs: serviceDocs.health },
+  schema: { response: { 200: HealthSchema, 503: HealthSchema } },
+};
+const live = { config: { ...config, docs: serviceDocs.live }, schema: { response: { 200: LivenessSchema } } };
 
 type Check = { status: 'up' | 'down' } & Record<string, unknown>;
 
@@ -43,13 +49,13 @@ export default fp(
       return { status: healthy ? 'healthy' : 'unhealthy', checks } as const;
     });
 
-    app.get('/health', { config, logLevel }, async (_request, reply) => {
+    app.get('/health', { ...health, logLevel }, async (_request, reply) => {
       const { status, checks } = await app.checkHealth();
       reply.code(status === 'healthy' ? 200 : 503);
       return { status, ...describeService(), checks };
     });
 
-    app.get('/health/live', { config, logLevel }, async () => ({ status: 'alive', ...describeService() }));
+    app.get('/health/live', { ...live, logLevel }, async () => ({ status: 'alive', ...describeService() }));
   },
   { name: 'health', dependencies: ['auth', 'monitor', 'storage', 'parse-pool', 'job-queue'] },
 );

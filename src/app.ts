@@ -4,6 +4,7 @@ import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
+import docs from '../plugins/docs.ts';
 import events from '../plugins/events.ts';
 import exportEstimate from '../plugins/export-estimate.ts';
 import exportJobs from '../plugins/export-jobs.ts';
@@ -21,6 +22,7 @@ import imports from '../plugins/imports.ts';
 import jobQueue from '../plugins/job-queue.ts';
 import metrics from '../plugins/metrics.ts';
 import monitor from '../plugins/monitor.ts';
+import openapi from '../plugins/openapi.ts';
 import overview from '../plugins/overview.ts';
 import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
@@ -64,6 +66,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
   await app.register(tracing);
+  await app.register(openapi);
   await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
@@ -103,5 +106,6 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(health);
   await app.register(metrics);
   await app.register(overview);
+  await app.register(docs);
   await app.register(seed);
 }
