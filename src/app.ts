@@ -66,8 +66,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
-  await app.register(openapi);
   await app.register(tracing);
+  await app.register(openapi);
   await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
