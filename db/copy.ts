@@ -53,13 +53,29 @@ export interface CopiedRows extends Readable {
  * @throws the server's error; the signal's reason. What fails later destroys the stream with that error.
  */
 export async function copyOut(sql: Sql, statement: string, signal?: AbortSignal): Promise<CopiedRows> {
+  return await copyFrom(await reserveSession(sql, signal), statement, signal);
+}
+
+/** @throws the signal's reason. */
+export async function reserveSession(sql: Sql, signal?: AbortSignal): Promise<ReservedSql> {
   signal?.throwIfAborted();
   const session = await unlessAborted(sql.reserve(), signal, (late) => late.release());
-  if (signal?.aborted) {
-    session.release();
-    throw signal.reason;
-  }
-  const copy = runCopy(session, statement);
+  if (!signal?.aborted) return session;
+  session.release();
+  throw signal.reason;
+}
+
+/**
+ * As copyOut, in a session that is given back to the pool afterwards, in whatever way this ends.
+ * @param beforeRelease the last statement of the session, of a transaction's end.
+ */
+export async function copyFrom(
+  session: ReservedSql,
+  statement: string,
+  signal?: AbortSignal,
+  beforeRelease?: 'ROLLBACK',
+): Promise<CopiedRows> {
+  const copy = runCopy(session, statement, beforeRelease);
   try {
     const source = await unlessAborted(copy.started, signal, (late) => late.destroy());
     if (source.errored) throw source.errored;
@@ -100,7 +116,7 @@ interface RunningCopy {
 }
 
 /** Runs the statement in the session, and releases that when neither the statement nor its cancelling can follow. */
-function runCopy(session: ReservedSql, statement: string): RunningCopy {
+function runCopy(session: ReservedSql, statement: string, beforeRelease?: string): RunningCopy {
   const query = session.unsafe(statement);
   const { promise: finished, resolve, reject } = Promise.withResolvers<number>();
   let running = true;
@@ -122,6 +138,8 @@ function runCopy(session: ReservedSql, statement: string): RunningCopy {
   const release = async () => {
     // The server may act on a cancel request late: by then the session must not run somebody else's statement.
     await cancelled;
+    // Without its connection the session has no transaction to end either.
+    if (beforeRelease) await session.unsafe(beforeRelease).catch(() => {});
     session.release();
   };
   finished.then(release, release);

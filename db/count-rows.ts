@@ -1,4 +1,5 @@
 import type { Sql } from './client.ts';
+import { planQuery } from './query-plan.ts';
 
 export interface RowCount {
   rows: number;
@@ -12,16 +13,10 @@ export interface RowCount {
  * @param table on the search path.
  */
 export async function countRows(sql: Sql, table: string, exactUpTo = 1_000_000): Promise<RowCount> {
-  const estimate = await estimateRows(sql, table);
+  const { rows: estimate } = await planQuery(sql, `SELECT FROM "${table.replaceAll('"', '""')}"`);
   if (estimate > 4 * exactUpTo) return { rows: estimate, estimated: true };
   const [counted] = await sql<[{ rows: number }]>`
     SELECT count(*) AS rows FROM (SELECT FROM ${sql(table)} LIMIT ${exactUpTo + 1}) AS first_rows`;
   if (counted.rows <= exactUpTo) return { rows: counted.rows, estimated: false };
   return { rows: Math.max(estimate, counted.rows), estimated: true };
-}
-
-async function estimateRows(sql: Sql, table: string): Promise<number> {
-  const [plan] = await sql<[{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }]>`
-    EXPLAIN (FORMAT JSON) SELECT FROM ${sql(table)}`;
-  return plan['QUERY PLAN'][0].Plan['Plan Rows'];
 }

@@ -26,18 +26,28 @@ export async function findJob(db: Db, type: JobType, id: string, owner?: string)
   return await query.executeTakeFirst();
 }
 
+/** Those of these jobs that are there; one that is being swept is not. */
+export async function findJobs(db: Db, ids: readonly string[]): Promise<Job[]> {
+  return await db
+    .selectFrom('bulk.jobs')
+    .select(jobColumns)
+    .where(sql<boolean>`id = ANY (${ids}::uuid[])`)
+    .where('swept_at', 'is', null)
+    .execute();
+}
+
 export interface JobListing {
   type: JobType;
   status?: JobStatus;
   resource?: string;
   /** Undefined: everybody's. */
   owner?: string;
-  /** Id of the last job of the page before. Its `seq` stays inside: it would tell how many jobs others have made. */
-  after?: string;
+  /** The last job of the page before. Its `seq` stays inside: it would tell how many jobs others have made. */
+  after?: { id: string; createdAtMs: number };
   limit: number;
 }
 
-/** Newest first. After a job that is gone there is nothing: those before it are older, and went before. */
+/** Newest first. After a job that is gone come those that were made in its millisecond or before. */
 export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
   const { type, status, resource, owner, after, limit } = listing;
   let query = db
@@ -52,8 +62,14 @@ export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
   if (resource) query = query.where('resource', '=', resource);
   if (after !== undefined) {
     const isLast = (eb: ExpressionBuilder<Database, 'bulk.jobs'>) =>
-      eb.and({ id: after, type, ...(owner === undefined ? {} : { owner }) });
-    query = query.where('seq', '<', (eb) => eb.selectFrom('bulk.jobs').select('seq').where(isLast));
+      eb.and({ id: after.id, type, ...(owner === undefined ? {} : { owner }) });
+    const madeUntilThen = sql<boolean>`created_at < to_timestamp((${after.createdAtMs}::float8 + 1) / 1000)`;
+    query = query.where('seq', '<', (eb) =>
+      eb.fn.coalesce(
+        eb.selectFrom('bulk.jobs').select('seq').where(isLast),
+        eb.selectFrom('bulk.jobs').select(sql<number>`max(seq) + 1`.as('seq')).where(madeUntilThen),
+      ),
+    );
   }
   return await query.execute();
 }

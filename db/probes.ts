@@ -56,6 +56,9 @@ export async function lockReferenced(tx: TransactionSql, table: string, { array,
 /** @param values without NULLs. */
 export function arrayLiteral(values: Iterable<string>): string {
   let literal = '{';
-  for (const value of values) literal += `${literal === '{' ? '' : ','}"${value.replace(/["\\]/g, '\\$&')}"`;
+  for (const value of values) {
+    const escaped = /["\\]/.test(value) ? value.replace(/["\\]/g, '\\$&') : value;
+    literal += `${literal === '{' ? '' : ','}"${escaped}"`;
+  }
   return `${literal}}`;
 }

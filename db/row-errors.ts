@@ -57,3 +57,20 @@ export function copyRowErrors(
     return `COPY (SELECT line, ${['field', 'message', 'value'].map(cell)} ${rows}) TO STDOUT (FORMAT csv, HEADER)`;
   return `COPY (SELECT ${format === 'json' ? `',' || ` : ''}${json} ${rows}) TO STDOUT ${verbatim}`;
 }
+
+/** Stands between a rejected record's ordinal and its reasons, in no JSON text. */
+export const rejectionDelimiter = '\x02';
+
+/**
+ * A COPY statement for a job's rejected records: the ordinal of each, in the order of the file; with reasons, behind
+ * `rejectionDelimiter`, JSON of `{ field?, code, message }[]`, or nothing where the record itself cannot be read as JSON.
+ * @param jobId a UUID that came from the database.
+ */
+export function copyRejections(jobId: string, throughRecord: number, withReasons: boolean): string {
+  const rows = `FROM bulk.row_errors WHERE job_id = '${jobId}' AND record <= ${throughRecord}`;
+  // Each rejected record has an error of this number.
+  if (!withReasons) return `COPY (SELECT record ${rows} AND n = 0 ORDER BY record) TO STDOUT`;
+  const reason = `json_strip_nulls(json_build_object('field', field, 'code', code, 'message', message))::text`;
+  const reasons = `CASE WHEN bool_or(field = 'json') THEN NULL ELSE '[' || string_agg(${reason}, ',' ORDER BY n) || ']' END`;
+  return `COPY (SELECT record, ${reasons} ${rows} GROUP BY record ORDER BY record) TO STDOUT ${verbatim}`;
+}

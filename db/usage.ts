@@ -18,6 +18,21 @@ export async function hasFewerUnfinished(db: Db, type: JobType, limit: number, o
   return rows[0]!.jobs < limit;
 }
 
+export interface UnfinishedJobs {
+  type: JobType;
+  status: 'pending' | 'processing';
+  jobs: number;
+}
+
+/** How many unfinished jobs there are; a type and status without any is left out. @param owner undefined: everybody's. */
+export async function countUnfinished(db: Db, owner?: string): Promise<UnfinishedJobs[]> {
+  const owned = owner === undefined ? sql`` : sql`AND owner = ${owner}`;
+  const { rows } = await sql<UnfinishedJobs>`
+    SELECT type, status, count(*) AS jobs FROM bulk.jobs
+    WHERE status IN ('pending', 'processing') ${owned} GROUP BY type, status`.execute(db);
+  return rows;
+}
+
 /**
  * Bytes of the uploads and exported files that are kept for an owner, and of the exports that are being written.
  * @param except id of an export that is not counted.

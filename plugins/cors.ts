@@ -17,6 +17,7 @@ const allowedHeaders = [
   'range',
   'if-range',
   'if-none-match',
+  'last-event-id',
 ];
 const exposedHeaders = [
   'location',

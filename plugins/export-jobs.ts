@@ -4,7 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Logger } from 'pino';
 import { Type } from 'typebox';
-import { cancelJob, findJob, type Job } from '../db/jobs.ts';
+import { findJob, type Job } from '../db/jobs.ts';
+import { cancel } from '../src/cancel-job.ts';
 import { acceptExport, fingerprintOf, parseJobRequest } from '../src/export/accept-export.ts';
 import { endStalledResponse } from '../src/export/end-stalled-response.ts';
 import { fileNameOf, readOptions } from '../src/export/export-options.ts';
@@ -113,15 +114,7 @@ export default fp(
       '/v1/exports/:job_id/cancel',
       { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ExportSchema } } },
       async ({ params, jobsOf }, reply) => {
-        const { id } = await requireJob(db, 'export', params.job_id, jobsOf);
-        const cancelled = await db.transaction().execute(async (tx) => {
-          const ended = await cancelJob(tx, 'export', id);
-          if (ended) await queue.enqueueReady(tx);
-          return ended;
-        });
-        if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
-        queue.abort(id);
-        app.telemetry.jobs.jobEnded(cancelled);
+        const cancelled = await cancel({ db, queue, observer: app.telemetry.jobs }, 'export', params.job_id, jobsOf);
         reply.code(202);
         return viewExport(cancelled);
       },

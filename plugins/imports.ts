@@ -4,7 +4,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { Type } from 'typebox';
-import { cancelJob, findJob, type Job, listJobs } from '../db/jobs.ts';
+import { findJob, type Job, listJobs } from '../db/jobs.ts';
+import { cancel } from '../src/cancel-job.ts';
 import type { FileStore } from '../src/file-store.ts';
 import {
   acceptImport,
@@ -22,6 +23,7 @@ import {
 } from '../src/import/import-view.ts';
 import { type ReceiveOptions, receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
 import type { RemoteRequest } from '../src/import/remote-request.ts';
+import { cursorAfter, cursorPattern, parseCursor } from '../src/page-cursor.ts';
 import { nextLink } from '../src/page-link.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -50,7 +52,7 @@ const ListQuery = Type.Object(
     status: Type.Optional(JobStatusSchema),
     resource: Type.Optional(Type.String()),
     limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
-    after: Type.Optional(Type.String({ format: 'uuid', description: 'The `next` of the page before.' })),
+    after: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `next` of the page before.' })),
   },
   { additionalProperties: false },
 );
@@ -123,8 +125,9 @@ export default fp(
       { config: { scope: 'read' }, schema: { querystring: ListQuery } },
       async ({ query, jobsOf }, reply) => {
         if (query.resource !== undefined) checkResource(query.resource);
-        const jobs = await listJobs(db, { type: 'import', ...query, owner: jobsOf });
-        const next = jobs.length === query.limit ? jobs.at(-1)?.id : undefined;
+        const after = parseCursor(query.after ?? '') ?? undefined;
+        const jobs = await listJobs(db, { type: 'import', ...query, after, owner: jobsOf });
+        const next = jobs.length === query.limit ? cursorAfter(jobs.at(-1)!) : undefined;
         if (next !== undefined) reply.header('link', nextLink('/v1/imports', { ...query, after: next }));
         return { imports: jobs.map(summariseImport), ...(next === undefined ? {} : { next }) };
       },
@@ -141,15 +144,7 @@ export default fp(
       '/v1/imports/:job_id/cancel',
       { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ImportSummarySchema } } },
       async ({ params, jobsOf }, reply) => {
-        const { id } = await requireJob(db, 'import', params.job_id, jobsOf);
-        const cancelled = await db.transaction().execute(async (tx) => {
-          const ended = await cancelJob(tx, 'import', id);
-          if (ended) await queue.enqueueReady(tx);
-          return ended;
-        });
-        if (!cancelled) throw problem('job_ended', 'the job has already ended; there is nothing to cancel');
-        queue.abort(id);
-        app.telemetry.jobs.jobEnded(cancelled);
+        const cancelled = await cancel({ db, queue, observer: app.telemetry.jobs }, 'import', params.job_id, jobsOf);
         reply.code(202);
         return summariseImport(cancelled);
       },

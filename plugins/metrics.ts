@@ -1,32 +1,16 @@
 // GET /metrics: how many rows there are, as JSON, for people and scripts; the figures of telemetry.ts for Prometheus,
 // which asks for text.
 import fp from 'fastify-plugin';
-import { countRows, type RowCount } from '../db/count-rows.ts';
 import { preferredType } from '../src/http/preferred-type.ts';
 import { quiet } from '../src/logger.ts';
 import { toOpenMetrics } from '../src/metrics/open-metrics.ts';
 import { problem } from '../src/problems.ts';
-import { resources } from '../src/resources/index.ts';
 
 const types = ['application/json', 'text/plain', 'application/openmetrics-text'] as const;
-
-/** Counts are kept for a second where counting costs more than asking: small tables are always told as they are. */
-const cheapRows = 100_000;
-const keepMs = 1_000;
 
 export default fp(
   async (app) => {
     const logLevel = quiet(app.config.log.level);
-    let counting: Promise<Map<string, RowCount>> | null = null;
-
-    /** One resource after the other, on one connection, for all who ask meanwhile. */
-    async function count(): Promise<Map<string, RowCount>> {
-      const counts = new Map<string, RowCount>();
-      for (const name of resources.keys()) counts.set(name, await countRows(app.sql, name));
-      const isCheap = [...counts.values()].every(({ rows }) => rows <= cheapRows);
-      setTimeout(() => (counting = null), isCheap ? 0 : keepMs).unref();
-      return counts;
-    }
 
     app.get('/metrics', { config: { scope: 'read' }, logLevel }, async ({ headers, jobsOf }, reply) => {
       reply.header('vary', 'accept');
@@ -47,11 +31,7 @@ export default fp(
     });
 
     async function asJson() {
-      counting ??= count();
-      const counts = await counting.catch((error) => {
-        counting = null;
-        throw error;
-      });
+      const counts = await app.countRows();
       const estimated = [...counts].flatMap(([name, { estimated }]) => (estimated ? [name] : []));
       return {
         database: Object.fromEntries([...counts].map(([name, { rows }]) => [name, rows])),
@@ -60,5 +40,5 @@ export default fp(
       };
     }
   },
-  { name: 'metrics', dependencies: ['database', 'telemetry', 'auth'] },
+  { name: 'metrics', dependencies: ['row-counts', 'telemetry', 'auth'] },
 );

@@ -16,8 +16,8 @@ declare module 'fastify' {
       read(request: FastifyRequest): RemoteRequest;
       /**
        * @param meter as of an upload.
-       * @throws Problem file_url_refused, file_url_failed, file_too_large; what the meter and the store throw. Then no
-       * file remains.
+       * @throws Problem file_url_refused, file_url_failed, file_too_large, too_busy when as many are being fetched as may be;
+       * what the meter and the store throw. Then no file remains.
        */
       fetch(
         remote: RemoteRequest,
@@ -29,11 +29,14 @@ declare module 'fastify' {
   }
 }
 
+const retrySeconds = 10;
+
 export default fp(
   async (app) => {
     const { config, storage } = app;
-    const { on, allow, timeoutMs } = config.remote;
+    const { on, allow, timeoutMs, concurrency } = config.remote;
     const maxBytes = config.import.maxUploadBytes;
+    let fetching = 0;
 
     function read(request: FastifyRequest): RemoteRequest {
       if (!on) {
@@ -53,10 +56,13 @@ export default fp(
       request: FastifyRequest,
       reply: FastifyReply,
     ): Promise<Upload> {
+      // Each holds a connection to the client, one to the server and a file, for as long as a server elsewhere likes.
+      if (fetching >= concurrency) throw refuseForNow(concurrency);
       const gone = new AbortController();
       const leave = () => gone.abort(problem('malformed_request', 'the client went away before its file was fetched'));
       reply.raw.once('close', leave);
       const startedAt = performance.now();
+      fetching++;
       try {
         const options = { store: storage.uploads, maxBytes, meter, timeoutMs, allow, signal: gone.signal };
         const fetched = await fetchFile(remote.url, options);
@@ -68,6 +74,7 @@ export default fp(
       } catch (error) {
         throw translate(error, request, remote);
       } finally {
+        fetching--;
         reply.raw.off('close', leave);
       }
     }
@@ -86,6 +93,11 @@ export default fp(
   },
   { name: 'remote-files', dependencies: ['storage'] },
 );
+
+function refuseForNow(concurrency: number): Error {
+  const detail = `${concurrency} files of a file_url are being fetched (REMOTE_CONCURRENCY); try again when one is there`;
+  return problem('too_busy', detail, {}, { 'retry-after': String(retrySeconds) });
+}
 
 /** The name tells how to read the file: one that the server gzipped on its way is stored like that. */
 function nameOf({ fileName }: RemoteRequest, { gzip }: FetchedFile): string {

@@ -61,12 +61,17 @@ export default fp<StreamPoolOptions>(
         this.compress(bytes);
         return this;
       } catch (error) {
-        if (!(error instanceof ConnectionsBusy)) throw error;
-        const detail =
-          'all connections for streams of rows are in use; try again, or ask for an export job (POST /v1/exports)';
-        throw problem('too_busy', detail, {}, { 'retry-after': '5' });
+        throw refuseBusy(error);
       }
     });
   },
   { name: 'stream-pool', dependencies: ['database'] },
 );
+
+/** What a request is told that waited for a connection in vain; any other error as it is. */
+export function refuseBusy(error: unknown): unknown {
+  if (!(error instanceof ConnectionsBusy)) return error;
+  const detail =
+    'all connections for streams of rows are in use; try again, or ask for an export job (POST /v1/exports)';
+  return problem('too_busy', detail, {}, { 'retry-after': '5' });
+}

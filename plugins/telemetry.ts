@@ -14,6 +14,8 @@ import { gaugeService, gaugeThreads } from '../src/metrics/service-gauges.ts';
 export interface Telemetry {
   /** Told by those who run jobs. */
   jobs: JobObserver;
+  /** Listens to what `jobs` is told. */
+  observe(observer: Partial<JobObserver>): void;
   /** Everything in Prometheus' text format 0.0.4. Never rejects for want of a database. */
   text(): Promise<string>;
 }
@@ -46,11 +48,22 @@ export default fp(
 
     const setFigures = gaugeService(registry);
     gaugeThreads(registry, app.parsePool.piscina);
-    const jobs = observeJobs(registry);
+    const observers: Partial<JobObserver>[] = [observeJobs(registry)];
     // Last: it takes what is registered by now.
     const all = Registry.merge([registry, processMetrics()]);
     app.decorate('telemetry', {
-      jobs,
+      jobs: {
+        stagePassed(...told) {
+          for (const observer of observers) observer.stagePassed?.(...told);
+        },
+        chunkLoaded(...told) {
+          for (const observer of observers) observer.chunkLoaded?.(...told);
+        },
+        jobEnded(...told) {
+          for (const observer of observers) observer.jobEnded?.(...told);
+        },
+      },
+      observe: (observer) => void observers.push(observer),
       async text() {
         setFigures(await readFigures());
         return await all.metrics();

@@ -1,4 +1,4 @@
-// Environment → frozen Config. The only place that reads process.env; what there is to set is in variables.ts.
+// Environment → frozen Config. The only place that reads process.env; what there is to set is in variables/.
 import { isIPv4 } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Connection } from '../db/client.ts';
@@ -6,7 +6,7 @@ import { connectionBudget } from './connection-budget.ts';
 import { type Address, tlsOptions } from './database-url.ts';
 import { type Environment, fault, inWords, readEnvironment, type Values } from './environment.ts';
 import { StartFailure } from './start-failure.ts';
-import { variables } from './variables.ts';
+import { variables } from './variables/index.ts';
 
 /** Durations are in milliseconds, sizes in bytes. */
 export type Config = ReturnType<typeof assemble>;
@@ -34,7 +34,13 @@ export function loadConfig(env: Environment = process.env): Config {
 function assemble(values: Values<typeof variables>) {
   const dataDir = resolve(values.DATA_DIR);
   return {
-    http: { host: values.HOST, port: values.PORT, requestsPerMinute: values.RATE_LIMIT },
+    http: {
+      host: values.HOST,
+      port: values.PORT,
+      requestsPerMinute: values.RATE_LIMIT,
+      trustedProxies: values.TRUST_PROXY ?? [],
+      maxEventStreams: values.MAX_EVENT_STREAMS,
+    },
     clientPace: { stallTimeoutMs: values.CLIENT_STALL_TIMEOUT, minBytesPerSecond: values.CLIENT_MIN_RATE },
     database: {
       connection: databaseConnection(values),
@@ -60,6 +66,7 @@ function assemble(values: Values<typeof variables>) {
       on: values.REMOTE_FILES === 'on',
       allow: values.REMOTE_ALLOW ?? [],
       timeoutMs: values.REMOTE_TIMEOUT,
+      concurrency: values.REMOTE_CONCURRENCY,
     },
     jobs: {
       concurrency: values.JOB_CONCURRENCY,
@@ -117,12 +124,18 @@ function databaseConnection(values: Values<typeof variables>): Connection | null
   }
 }
 
-function accessConflicts({ HOST, API_KEYS, AUTH }: Values<typeof variables>): string[] {
+function accessConflicts({ HOST, API_KEYS, AUTH, TRUST_PROXY }: Values<typeof variables>): string[] {
   if (AUTH === 'none') return API_KEYS ? [fault('AUTH', AUTH, 'contradicts API_KEYS: set one of them')] : [];
-  if (API_KEYS || isLoopback(HOST)) return [];
-  const takes =
-    'takes only a loopback address (127.0.0.1, ::1, localhost) while there are no API_KEYS; AUTH=none lifts this';
-  return [fault('HOST', HOST, takes)];
+  if (API_KEYS) return [];
+  const faults: string[] = [];
+  if (!isLoopback(HOST)) {
+    const takes =
+      'takes only a loopback address (127.0.0.1, ::1, localhost) while there are no API_KEYS; AUTH=none lifts this';
+    faults.push(fault('HOST', HOST, takes));
+  }
+  // To the service everybody who comes through a proxy on this machine is local.
+  if (TRUST_PROXY) faults.push(fault('TRUST_PROXY', TRUST_PROXY.join(), 'needs API_KEYS; AUTH=none lifts this'));
+  return faults;
 }
 
 /** Whether only this machine can reach the address. */

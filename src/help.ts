@@ -1,7 +1,7 @@
 // What `--help` and `--version` print; the variables come from the table that loadConfig reads them by.
 import packageJson from '../package.json' with { type: 'json' };
 import type { Variable } from './environment.ts';
-import { variables } from './variables.ts';
+import { variables } from './variables/index.ts';
 
 const lineWidth = 100;
 

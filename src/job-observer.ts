@@ -10,8 +10,8 @@ export type ChunkStage = 'split' | 'parse' | 'load' | 'look_up' | 'copy' | 'comm
 export interface JobObserver {
   /** A chunk has been through a stage. */
   stagePassed(stage: ChunkStage, durationMs: number): void;
-  /** A chunk is committed. */
-  chunkLoaded(resource: string, counts: { loaded: number; rejected: number }): void;
+  /** A chunk is committed. @param owner of the job. */
+  chunkLoaded(resource: string, counts: { loaded: number; rejected: number }, owner: string | null): void;
   /** Completed, failed or cancelled. */
   jobEnded(job: Job): void;
 }

@@ -1,7 +1,7 @@
-// How the service logs: one JSON object a line on stdout, or, for people, coloured lines by pino-pretty.
+// How the service logs: one JSON object a line on stdout, or coloured lines for people.
 import { type LoggerOptions, stdTimeFunctions } from 'pino';
-import pinoPretty, { type PrettyStream } from 'pino-pretty';
 import type { Config } from './config.ts';
+import { prettyStream } from './pretty-log.ts';
 
 /** Wherever headers end up in a line: `headers`, `req.headers`, `err.headers` … */
 const secrets = ['.authorization', '["x-api-key"]', '.cookie'].flatMap((name) => [
@@ -33,20 +33,13 @@ function censor(value: unknown, path: string[]): unknown {
 }
 
 /** The `logger` option of Fastify, which adds its serializers for requests, responses and errors. */
-export function loggerOptions({ log }: Pick<Config, 'log'>): LoggerOptions & { stream?: PrettyStream } {
+export function loggerOptions({
+  log,
+}: Pick<Config, 'log'>): LoggerOptions & { stream?: ReturnType<typeof prettyStream> } {
   const options: LoggerOptions = {
     level: log.level,
     timestamp: stdTimeFunctions.isoTime,
     redact: { paths: [...secrets, 'req.url'], censor },
   };
-  if (log.format === 'json') return options;
-  // A stream rather than a transport: its thread would lose the last lines when the process ends.
-  const stream = pinoPretty({
-    sync: true,
-    colorize: process.stdout.isTTY,
-    translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'pid,hostname',
-    singleLine: true,
-  });
-  return { ...options, stream };
+  return log.format === 'json' ? options : { ...options, stream: prettyStream() };
 }

@@ -16,6 +16,17 @@ export class Slots {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free--;
     else await this.#wait(signal);
+    return this.#releaseOnce();
+  }
+
+  /** Takes a slot if that leaves so many for others; undefined otherwise, at once. */
+  tryAcquire(leave: number): (() => void) | undefined {
+    if (this.#free <= leave) return undefined;
+    this.#free--;
+    return this.#releaseOnce();
+  }
+
+  #releaseOnce(): () => void {
     let held = true;
     return () => {
       if (!held) return;

@@ -1,10 +1,12 @@
 // The service as tests use it: the real app on a database of the test's own, its files in a folder of the test's own.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
+import { openPool } from '../db/client.ts';
 import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createDatabase } from './databases.ts';
@@ -30,4 +32,44 @@ export async function build(test: Pick<Test, 'after'>, env: Record<string, strin
   const app = await buildApp(loadConfig({ ...environment(connection, folder), ...env }));
   test.after(async () => await app.close());
   return app;
+}
+
+/** @returns one of the shared apps, with these variables over those of `environment()`; nothing is there yet. */
+export type FreshApp = (env?: Record<string, string>) => Promise<FastifyInstance>;
+
+/**
+ * Apps for all tests of a file, since to start one takes longer than most tests: services on one database and the same
+ * folders. Whichever is free runs a job; chunks are cut as the app says that accepted it. Before a test gets one, all that
+ * earlier tests left is taken away, once their jobs have ended.
+ * @param root tap itself. What is open would keep it from ending: the file must end with `t.end()`.
+ */
+export async function shareApps(root: Pick<Test, 'after'>): Promise<FreshApp> {
+  const folder = await temporaryFolder(root);
+  const connection = await createDatabase(root);
+  const sql = openPool(connection, { max: 1, name: 'test' });
+  const apps = new Map<string, FastifyInstance>();
+  root.after(async () => {
+    await Promise.all([...apps.values()].map((app) => app.close()));
+    await sql.end();
+  });
+
+  const busy = async () =>
+    [...apps.values()].some(({ queue }) => queue.running > 0) ||
+    (await sql`SELECT FROM bulk.jobs WHERE status IN ('pending', 'processing')`).length > 0;
+
+  async function empty({ config }: FastifyInstance): Promise<void> {
+    while (await busy()) await pause(10);
+    await sql`TRUNCATE users, articles, comments, bulk.jobs, bulk.chunks, bulk.row_errors, bulk.idempotency_keys`;
+    for (const kept of [config.uploadDir, config.exportDir]) {
+      for (const file of await readdir(kept)) await rm(join(kept, file), { force: true });
+    }
+  }
+
+  return async (env = {}) => {
+    const name = JSON.stringify(env);
+    const app = apps.get(name) ?? (await buildApp(loadConfig({ ...environment(connection, folder), ...env })));
+    apps.set(name, app);
+    await empty(app);
+    return app;
+  };
 }

@@ -40,17 +40,19 @@ export async function statusOf(app: FastifyInstance, jobId: string): Promise<Imp
   return (await app.inject(`/v1/imports/${jobId}`)).json();
 }
 
-/** Follows a job of either kind to its end. */
+const longestPauseMs = 40;
+
+/** Follows a job of either kind to its end. Each question is work for the service that does it: the longer, the rarer. */
 export async function ended<Status extends { status: string } = ImportStatus>(
   app: FastifyInstance,
   jobId: string,
   type: 'imports' | 'exports' = 'imports',
   headers: Record<string, string> = {},
 ): Promise<Status> {
-  for (;;) {
+  for (let pauseMs = 5; ; pauseMs = Math.min(1.5 * pauseMs, longestPauseMs)) {
     const job = (await app.inject({ url: `/v1/${type}/${jobId}`, headers })).json() as Status;
     if (!['pending', 'processing'].includes(job.status)) return job;
-    await pause(10);
+    await pause(pauseMs);
   }
 }
 

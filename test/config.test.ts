@@ -6,7 +6,7 @@ import { connectionBudget } from '../src/connection-budget.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
 import { helpText } from '../src/help.ts';
 import { StartFailure } from '../src/start-failure.ts';
-import { variables } from '../src/variables.ts';
+import { variables } from '../src/variables/index.ts';
 import { temporaryFolder } from './build.ts';
 
 type Env = Record<string, string>;
@@ -36,6 +36,7 @@ t.test('with nothing set, everything is the documented default', async (t) => {
   t.equal(config.import.maxRowErrors, 5_000_000);
   t.same(config.access, { keys: [], open: false, corsOrigin: null });
   t.equal(config.http.requestsPerMinute, 60_000);
+  t.same(config.http.trustedProxies, []);
   t.same(config.jobs, {
     concurrency: 2,
     maxUnfinished: 100,
@@ -50,7 +51,7 @@ t.test('with nothing set, everything is the documented default', async (t) => {
     idempotencyMs: 86_400_000,
     jobMs: 2_592_000_000,
   });
-  t.same(config.remote, { on: false, allow: [], timeoutMs: 600_000 });
+  t.same(config.remote, { on: false, allow: [], timeoutMs: 600_000, concurrency: 8 });
   t.equal(config.seed, 'auto');
   t.equal(config.shutdownTimeoutMs, 30_000);
 });
@@ -65,6 +66,7 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     MAX_EVENT_LOOP_DELAY: ['250ms', (c) => c.maxEventLoopDelayMs, 250],
     CLIENT_STALL_TIMEOUT: ['5m', (c) => c.clientPace.stallTimeoutMs, 300_000],
     CLIENT_MIN_RATE: ['0', (c) => c.clientPace.minBytesPerSecond, 0],
+    MAX_EVENT_STREAMS: ['20', (c) => c.http.maxEventStreams, 20],
     SHUTDOWN_TIMEOUT: ['1500ms', (c) => c.shutdownTimeoutMs, 1500],
     API_KEYS: [
       'office:read+write:0123456789abcdef, watch:read:fedcba9876543210 ann@acme:write:a@b:c@d:e0123456',
@@ -76,6 +78,11 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
       ],
     ],
     RATE_LIMIT: ['120', (c) => c.http.requestsPerMinute, 120],
+    TRUST_PROXY: [
+      '127.0.0.1,10.0.0.0/8 fd00::/8',
+      (c) => c.http.trustedProxies,
+      ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'],
+    ],
     AUTH: ['none', (c) => c.access.open, true],
     CORS_ORIGIN: [
       'https://a.example,http://b.example:81',
@@ -122,6 +129,7 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
       ],
     ],
     REMOTE_TIMEOUT: ['90s', (c) => c.remote.timeoutMs, 90_000],
+    REMOTE_CONCURRENCY: ['1', (c) => c.remote.concurrency, 1],
     JOB_CONCURRENCY: ['4', (c) => c.jobs.concurrency, 4],
     MAX_UNFINISHED_JOBS: ['7', (c) => c.jobs.maxUnfinished, 7],
     MAX_UNFINISHED_JOBS_PER_OWNER: ['3', (c) => c.jobs.maxUnfinishedPerOwner, 3],
@@ -134,7 +142,9 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
 
 t.test('each variable is read', async (t) => {
   for (const [name, [value, read, expected]] of Object.entries(accepted)) {
-    t.strictSame(read(loadConfig({ [name]: value })), expected, name);
+    // What a proxy says is read only where more than local requests are served.
+    const env: Record<string, string> = name === 'TRUST_PROXY' ? { AUTH: 'none' } : {};
+    t.strictSame(read(loadConfig({ ...env, [name]: value })), expected, name);
   }
 });
 
@@ -143,97 +153,71 @@ t.test('an empty or blank variable counts as not set', async (t) => {
   t.same(loadConfig(blank), loadConfig({}));
 });
 
-/** For every variable that does not take any text: a wrong value, and what is said of it. */
-const refused: [name: keyof typeof variables, value: string, said: string][] = [
-  ['HOST', 'a b', 'HOST="a b" takes an address or host name'],
-  ['PORT', '80a', 'PORT="80a" takes a whole number from 0 to 65535'],
-  ['PORT', '65536', 'PORT="65536" takes a whole number from 0 to 65535'],
-  ['PORT', '-1', 'PORT="-1" takes a whole number from 0 to 65535'],
-  ['PORT', '1e3', 'PORT="1e3" takes a whole number from 0 to 65535'],
-  ['LOG_LEVEL', 'INFO', 'LOG_LEVEL="INFO" takes one of fatal, error, warn, info, debug, trace, silent'],
-  ['LOG_FORMAT', 'text', 'LOG_FORMAT="text" takes one of json, pretty'],
-  [
-    'MAX_EVENT_LOOP_DELAY',
-    'slow',
-    'MAX_EVENT_LOOP_DELAY="slow" takes a duration from 10ms to 1d, such as 500ms, 30s, 15m, 24h or 30d',
-  ],
-  [
-    'SHUTDOWN_TIMEOUT',
-    '30',
-    'SHUTDOWN_TIMEOUT="30" takes a duration from 100ms to 24d, such as 500ms, 30s, 15m, 24h or 30d',
-  ],
-  [
-    'MAX_EVENT_LOOP_DELAY',
-    '1',
-    'MAX_EVENT_LOOP_DELAY="1" takes a duration from 10ms to 1d, such as 500ms, 30s, 15m, 24h or 30d',
-  ],
-  ['AUTH', 'off', 'AUTH="off" takes one of keys, none'],
-  [
-    'CORS_ORIGIN',
-    'https://a.example/x',
-    'CORS_ORIGIN="https://a.example/x" takes * or origins such as https://example.com, without a path',
-  ],
-  ['DB_PORT', '0', 'DB_PORT="0" takes a whole number from 1 to 65535'],
-  ['DB_SSLMODE', 'allow', 'DB_SSLMODE="allow" takes one of disable, prefer, require, verify-ca, verify-full'],
-  ['DB_SCHEMA', 'bulk', 'DB_SCHEMA="bulk" takes the name of a schema other than bulk, pgboss and those of PostgreSQL'],
-  [
-    'DB_SCHEMA',
-    'pg_temp',
-    'DB_SCHEMA="pg_temp" takes the name of a schema other than bulk, pgboss and those of PostgreSQL',
-  ],
-  ['DB_MAX_OPEN_CONNS', 'all', 'DB_MAX_OPEN_CONNS="all" takes a whole number from 1 to 10000'],
-  ['DB_MAX_IDLE_CONNS', '-', 'DB_MAX_IDLE_CONNS="-" takes a whole number from 0 to 10000'],
-  [
-    'DB_RETRY_FOR',
-    '10ms',
-    'DB_RETRY_FOR="10ms" takes a duration from 1s to 3650d, such as 500ms, 30s, 15m, 24h or 30d',
-  ],
-  ['EXPORT_TTL', '1 day', 'EXPORT_TTL="1 day" takes a duration from 1s to 3650d, such as 500ms, 30s, 15m, 24h or 30d'],
-  [
-    'IDEMPOTENCY_TTL',
-    '0s',
-    'IDEMPOTENCY_TTL="0s" takes a duration from 1s to 3650d, such as 500ms, 30s, 15m, 24h or 30d',
-  ],
-  ['SEED', 'yes', 'SEED="yes" takes one of auto, on, off'],
-  ['MAX_UPLOAD_SIZE', '5 TB', 'MAX_UPLOAD_SIZE="5 TB" takes bytes, 1 or more, such as 524288000, 500MB or 2GiB'],
-  ['MAX_UNPACKED_SIZE', '0', 'MAX_UNPACKED_SIZE="0" takes bytes, 1 or more, such as 524288000, 500MB or 2GiB'],
-  ['MAX_ROW_ERRORS', '1.5', 'MAX_ROW_ERRORS="1.5" takes a whole number from 0 to 1000000000000'],
-  ['IMPORT_BATCH_SIZE', '0', 'IMPORT_BATCH_SIZE="0" takes a whole number from 1 to 1000000'],
-  [
-    'IMPORT_BATCH_BYTES',
-    '100',
-    'IMPORT_BATCH_BYTES="100" takes bytes, from 1024 to 268435456, such as 524288000, 500MB or 2GiB',
-  ],
-  ['IMPORT_WORKERS', '0', 'IMPORT_WORKERS="0" takes a whole number from 1 to 256'],
-  ['IMPORT_CONNECTIONS', '65', 'IMPORT_CONNECTIONS="65" takes a whole number from 1 to 64'],
-  ['REMOTE_FILES', 'yes', 'REMOTE_FILES="yes" takes one of on, off'],
-  ...['http://a.example', 'a.example/x', 'me@a.example', 'a.example:99999', ':80', 'a.example:'].map(
-    (value): [keyof typeof variables, string, string] => [
-      'REMOTE_ALLOW',
-      value,
-      `REMOTE_ALLOW="${value}" takes hosts separated by commas, each with a port or without: files.example.com, 10.0.0.5:9000, [fd00::5]`,
-    ],
+type Refused = [name: keyof typeof variables, value: string, takes: string];
+
+const whole = (least: number, most: number) => `a whole number from ${least} to ${most}`;
+const size = (range: string) => `bytes, ${range}, such as 524288000, 500MB or 2GiB`;
+const lasting = (least: string, most = '3650d') =>
+  `a duration from ${least} to ${most}, such as 500ms, 30s, 15m, 24h or 30d`;
+const each = (name: Refused[0], values: string[], takes: string) =>
+  values.map((value): Refused => [name, value, takes]);
+
+/** For every variable that does not take any text: a wrong value, and what is said that it takes. */
+const refused: Refused[] = [
+  ['HOST', 'a b', 'an address or host name'],
+  ['PORT', '80a', whole(0, 65_535)],
+  ['PORT', '65536', whole(0, 65_535)],
+  ['PORT', '-1', whole(0, 65_535)],
+  ['PORT', '1e3', whole(0, 65_535)],
+  ['LOG_LEVEL', 'INFO', 'one of fatal, error, warn, info, debug, trace, silent'],
+  ['LOG_FORMAT', 'text', 'one of json, pretty'],
+  ['MAX_EVENT_LOOP_DELAY', 'slow', lasting('10ms', '1d')],
+  ['SHUTDOWN_TIMEOUT', '30', lasting('100ms', '24d')],
+  ['MAX_EVENT_LOOP_DELAY', '1', lasting('10ms', '1d')],
+  ['AUTH', 'off', 'one of keys, none'],
+  ['CORS_ORIGIN', 'https://a.example/x', '* or origins such as https://example.com, without a path'],
+  ['DB_PORT', '0', whole(1, 65_535)],
+  ['DB_SSLMODE', 'allow', 'one of disable, prefer, require, verify-ca, verify-full'],
+  ['DB_SCHEMA', 'bulk', 'the name of a schema other than bulk, pgboss and those of PostgreSQL'],
+  ['DB_SCHEMA', 'pg_temp', 'the name of a schema other than bulk, pgboss and those of PostgreSQL'],
+  ['DB_MAX_OPEN_CONNS', 'all', whole(1, 10_000)],
+  ['DB_MAX_IDLE_CONNS', '-', whole(0, 10_000)],
+  ['DB_RETRY_FOR', '10ms', lasting('1s')],
+  ['EXPORT_TTL', '1 day', lasting('1s')],
+  ['IDEMPOTENCY_TTL', '0s', lasting('1s')],
+  ['SEED', 'yes', 'one of auto, on, off'],
+  ['MAX_UPLOAD_SIZE', '5 TB', size('1 or more')],
+  ['MAX_UNPACKED_SIZE', '0', size('1 or more')],
+  ['MAX_ROW_ERRORS', '1.5', whole(0, 1_000_000_000_000)],
+  ['IMPORT_BATCH_SIZE', '0', whole(1, 1_000_000)],
+  ['IMPORT_BATCH_BYTES', '100', size('from 1024 to 268435456')],
+  ['IMPORT_WORKERS', '0', whole(1, 256)],
+  ['IMPORT_CONNECTIONS', '65', whole(1, 64)],
+  ['REMOTE_FILES', 'yes', 'one of on, off'],
+  ...each(
+    'REMOTE_ALLOW',
+    ['http://a.example', 'a.example/x', 'me@a.example', 'a.example:99999', ':80', 'a.example:'],
+    'hosts separated by commas, each with a port or without: files.example.com, 10.0.0.5:9000, [fd00::5]',
   ),
-  [
-    'REMOTE_TIMEOUT',
-    '0s',
-    'REMOTE_TIMEOUT="0s" takes a duration from 100ms to 1d, such as 500ms, 30s, 15m, 24h or 30d',
-  ],
-  ['JOB_CONCURRENCY', '0', 'JOB_CONCURRENCY="0" takes a whole number from 1 to 100'],
-  ['MAX_UNFINISHED_JOBS', '0', 'MAX_UNFINISHED_JOBS="0" takes a whole number from 1 to 1000000'],
-  ['RATE_LIMIT', 'off', 'RATE_LIMIT="off" takes a whole number from 0 to 1000000000'],
-  ['MAX_UNFINISHED_JOBS_PER_OWNER', '0', 'MAX_UNFINISHED_JOBS_PER_OWNER="0" takes a whole number from 1 to 1000000'],
-  ['MAX_RUNNING_JOBS_PER_OWNER', '0', 'MAX_RUNNING_JOBS_PER_OWNER="0" takes a whole number from 1 to 1000000'],
-  [
-    'MAX_STORED_SIZE_PER_OWNER',
-    'much',
-    'MAX_STORED_SIZE_PER_OWNER="much" takes bytes, 1 or more, such as 524288000, 500MB or 2GiB',
-  ],
+  ['REMOTE_TIMEOUT', '0s', lasting('100ms', '1d')],
+  ['REMOTE_CONCURRENCY', '0', whole(1, 1_000)],
+  ...each(
+    'TRUST_PROXY',
+    ['10.0.0.0/33', '0.0.0.0/0', '::/0', 'proxy.example', '127.1', '10.0.0.1/a'],
+    'addresses and networks of proxies, separated by commas: 127.0.0.1, 10.0.0.0/8, fd00::/8',
+  ),
+  ['JOB_CONCURRENCY', '0', whole(1, 100)],
+  ['MAX_UNFINISHED_JOBS', '0', whole(1, 1_000_000)],
+  ['RATE_LIMIT', 'off', whole(0, 1_000_000_000)],
+  ['MAX_UNFINISHED_JOBS_PER_OWNER', '0', whole(1, 1_000_000)],
+  ['MAX_RUNNING_JOBS_PER_OWNER', '0', whole(1, 1_000_000)],
+  ['MAX_STORED_SIZE_PER_OWNER', 'much', size('1 or more')],
 ];
 
 t.test('a wrong value is one line: the variable, what it holds, what it takes', async (t) => {
-  for (const [name, value, said] of refused) {
-    t.same(complaints({ [name]: value }), [`${said}; run with --help to see every variable`], `${name}=${value}`);
+  for (const [name, value, takes] of refused) {
+    const said = `${name}="${value}" takes ${takes}`;
+    t.same(complaints({ [name]: value }), [`${said}; run with --help to see every variable`], said);
   }
 });
 
@@ -302,6 +286,9 @@ t.test('variables that contradict each other are refused', async (t) => {
     t.same(complaints({ HOST, API_KEYS: key }), []);
   }
   for (const HOST of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) t.same(complaints({ HOST }), [], HOST);
+  t.match(complaints({ TRUST_PROXY: '10.0.0.5' }), ['TRUST_PROXY="10.0.0.5" needs API_KEYS; AUTH=none lifts this']);
+  t.same(complaints({ TRUST_PROXY: '10.0.0.5', AUTH: 'none' }), []);
+  t.same(complaints({ TRUST_PROXY: '10.0.0.5', API_KEYS: key }), []);
 });
 
 t.test('what belongs to a job is not kept for longer than the job', async (t) => {

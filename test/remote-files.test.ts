@@ -208,6 +208,35 @@ t.test('the API', async (t) => {
   });
 });
 
+t.test('more files at once than REMOTE_CONCURRENCY are refused for now', async (t) => {
+  const app = await build(t, { REMOTE_FILES: 'on', REMOTE_ALLOW: '127.0.0.1', REMOTE_CONCURRENCY: '1' });
+  const asked = Promise.withResolvers<() => void>();
+  const server = await serve(t, {
+    '/slow.ndjson': (response, request) => asked.resolve(() => send(content)(response, request)),
+    '/broken.ndjson': (response) => response.destroy(),
+    '/users.ndjson': send(content),
+  });
+  const fetching = (path: string) => ask(app, { resource: 'users', file_url: `${server.url}${path}` });
+  const first = fetching('/slow.ndjson');
+  const answer = await asked.promise;
+  const refused = await fetching('/users.ndjson');
+  t.match(refused, { statusCode: 503, headers: { 'retry-after': '10' } });
+  t.match(refused.json(), {
+    code: 'too_busy',
+    detail: /^1 files of a file_url are being fetched \(REMOTE_CONCURRENCY\)/,
+  });
+  t.same(server.asked, ['/slow.ndjson'], 'nothing is fetched for it');
+  t.equal(
+    (await ask(app, { resource: 'users', file_url: 'ftp://x' })).statusCode,
+    400,
+    'what is wrong is said as ever',
+  );
+  answer();
+  t.equal((await first).statusCode, 202);
+  for (let n = 0; n < 2; n++) t.equal((await fetching('/broken.ndjson')).statusCode, 422, 'one that fails makes room');
+  t.equal((await fetching('/users.ndjson')).statusCode, 202);
+});
+
 t.test('what is not public is refused, in one and the same way, and never connected to', async (t) => {
   const { fetch, files } = await fetching(t, { allow: [] });
   const server = await serve(t, { '/u.csv': send(content) });

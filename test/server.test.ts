@@ -19,6 +19,9 @@ import { startService, upload } from './service-process.ts';
 
 type Env = Record<string, string>;
 
+// Processes are waited for, most of the time.
+t.jobs = 2;
+
 /** Runs `node src/server.ts` to its end. */
 async function run(args: string[], env: Env = {}) {
   const child = spawn(process.execPath, ['src/server.ts', ...args], {

@@ -85,6 +85,6 @@ export async function follow<T>(url: string, fits: (answer: T) => boolean): Prom
       throw error;
     });
     if (answer !== null && fits(answer)) return answer;
-    await pause(20);
+    await pause(40);
   }
 }

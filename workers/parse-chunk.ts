@@ -8,14 +8,12 @@ import { resourceNamed } from '../src/resources/index.ts';
 import type { Resource } from '../src/resources/resource.ts';
 import { ChunkText } from './chunk-text.ts';
 import { KeyCollector } from './collect-keys.ts';
-import { CsvDecoder } from './decode-csv.ts';
-import { JsonDecoder } from './decode-json.ts';
 import { RowEncoder } from './encode-copy.ts';
-import { buffersOf, type ParsedChunk, type ParseRequest, type RecordFault, recordFaults } from './messages.ts';
-import type { RecordDecoder, Unreadable } from './record-decoder.ts';
+import { buffersOf, type ParsedChunk, type ParseRequest } from './messages.ts';
+import { RecordReader } from './read-records.ts';
 import { encodeRowErrors, type RowError } from './row-error.ts';
 import { orderRows, sortRows } from './sort-rows.ts';
-import { createRecordCheck, type Values } from './validate.ts';
+import { createRecordCheck } from './validate.ts';
 
 // Whoever waits for an answer comes first: the threads take what the main thread leaves. Linux alone has a nice value for
 // each thread (setpriority(2), "C library/kernel differences"); elsewhere it would be the whole process's.
@@ -29,10 +27,10 @@ export default function run(request: ParseRequest): unknown {
 
 export function parseChunk(request: ParseRequest, resource: Resource): ParsedChunk {
   const startedAt = performance.now();
-  const { jobId, format, now, firstRecord, table } = request;
+  const { jobId, firstRecord, table } = request;
   const text = new ChunkText(request.bytes, table);
-  const decoder = createDecoder(request, text, resource);
-  const { check, encoder, keys, fields, values } = workspaceOf(resource);
+  const { check, encoder, keys } = workspaceOf(resource);
+  const reader = new RecordReader(request, text, resource, check);
   encoder.reset();
   keys.reset(text.records);
   const starts = new Uint32Array(text.records + 1);
@@ -42,24 +40,13 @@ export function parseChunk(request: ParseRequest, resource: Resource): ParsedChu
   let rejected = 0;
 
   for (let n = 0; n < text.records; n++) {
-    const fault = text.fault(n);
-    const unreadable = fault === recordFaults.none ? decoder.decode(n, values) : faultMessages[fault];
-    if (unreadable) {
-      rejected++;
-      const field = format === 'csv' ? 'csv' : 'json';
-      errors.push({ record: firstRecord + n, line: text.line(n), field, ...unreadable, value: text.excerpt(n) });
-      continue;
-    }
-    const broken = check(values, format, now);
+    const broken = reader.read(n);
     if (broken.length > 0) {
       rejected++;
-      const place = { record: firstRecord + n, line: text.line(n) };
-      for (const { position, code, message } of broken) {
-        errors.push({ ...place, field: fields[position] as string, code, message, value: decoder.received(position) });
-      }
+      errors.push(...broken);
       continue;
     }
-    encoder.encode(values, decoder.ascii);
+    encoder.encode(reader.values, reader.ascii);
     keys.add(encoder);
     records[rows] = n;
     starts[++rows] = encoder.rows.length;
@@ -71,29 +58,9 @@ export function parseChunk(request: ParseRequest, resource: Resource): ParsedChu
   return { firstRecord, rows, ...ordered, table, ...found, parseMs: performance.now() - startedAt };
 }
 
-const faultMessages: Record<Exclude<RecordFault, 0>, Unreadable> = {
-  [recordFaults.unclosedQuote]: { code: 'csv', message: 'quoted field is not closed' },
-  [recordFaults.afterQuote]: { code: 'csv', message: 'unexpected character after a closing quote' },
-  [recordFaults.tooLong]: { code: 'length', message: 'record must be at most 8 MiB' },
-};
-
-function createDecoder({ csv, format }: ParseRequest, text: ChunkText, resource: Resource): RecordDecoder {
-  if (format !== 'csv') return new JsonDecoder(text, resource);
-  if (!csv) throw new Error('a CSV chunk comes with its layout');
-  return new CsvDecoder(text, resource, csv);
-}
-
 /** What a thread keeps for the chunks of a resource: the compiled schema, and memory. */
 function createWorkspace(resource: Resource) {
-  const fields = Object.keys(resource.fields);
-  const values: Values = fields.map(() => undefined);
-  return {
-    check: createRecordCheck(resource),
-    encoder: new RowEncoder(resource),
-    keys: new KeyCollector(resource),
-    fields,
-    values,
-  };
+  return { check: createRecordCheck(resource), encoder: new RowEncoder(resource), keys: new KeyCollector(resource) };
 }
 
 const workspaces = new WeakMap<Resource, ReturnType<typeof createWorkspace>>();

@@ -17,18 +17,6 @@ export interface RowError extends Place {
   value: string | null;
 }
 
-/** The order of columns in the COPY text (db/migrations/0001-bulk.ts). */
-export const rowErrorColumns: readonly string[] = [
-  'job_id',
-  'record',
-  'n',
-  'line',
-  'field',
-  'code',
-  'message',
-  'value',
-];
-
 const maxValueCharacters = 200;
 
 /** Of an error's COPY text, to begin with. */
@@ -50,7 +38,7 @@ export function constraintError(place: Place, column: string | null, name: strin
 }
 
 /**
- * The errors as COPY text. Nothing in it can make COPY fail: what PostgreSQL cannot store becomes U+FFFD.
+ * The errors as COPY text, the columns as in rowErrorColumns of db/tables.ts. Nothing in it can make COPY fail: what PostgreSQL cannot store becomes U+FFFD.
  * @param errors those of one record next to each other, in the order to be reported.
  */
 export function encodeRowErrors(
@@ -65,7 +53,7 @@ export function encodeRowErrors(
     record = error.record;
     const { line, field, code, message, value } = error;
     copy.utf8(
-      `${jobId}\t${record}\t${n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cut(value))}\n`,
+      `${jobId}\t${record}\t${n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cutValue(value))}\n`,
     );
   }
   return { copy: copy.bytes, count: errors.length };
@@ -76,7 +64,7 @@ function column(text: string | null): string {
 }
 
 /** The first 200 characters; a pair of surrogates is one character. */
-function cut(value: string): string {
+export function cutValue(value: string): string {
   if (value.length <= maxValueCharacters) return value;
   let end = 0;
   for (let characters = 0; characters < maxValueCharacters && end < value.length; characters++) {

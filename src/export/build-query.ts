@@ -25,24 +25,36 @@ const comparisons: Record<Exclude<Filter['operator'], 'in'>, string> = {
 
 /**
  * @param columns how a field appears in the output; the column itself when left out.
+ * @param alone a condition of ours that the rows must meet besides.
  * @throws Error when the selection names a field that the resource does not have.
  */
-export function buildQuery(resource: Resource, selection: Selection, columns = column): string {
+export function buildQuery(
+  resource: Resource,
+  selection: Selection,
+  columns = column,
+  alone: string | null = null,
+): string {
   const { fields, filters, sort, limit } = selection;
   const clauses = [
     `SELECT ${fields.map((name) => `${columns(resource, name)} AS ${quoteIdentifier(name)}`).join(', ')}`,
-    `FROM ${quoteIdentifier(resource.name)}`,
+    `FROM ${tableOf(resource)}`,
   ];
-  if (filters.length > 0) clauses.push(`WHERE ${filters.map((filter) => condition(resource, filter)).join(' AND ')}`);
+  const conditions = [...filters.map((filter) => condition(resource, filter)), ...(alone === null ? [] : [alone])];
+  if (conditions.length > 0) clauses.push(`WHERE ${conditions.join(' AND ')}`);
   if (sort) clauses.push(`ORDER BY ${orderOf(resource, sort).join(', ')}`);
   if (limit !== undefined) clauses.push(`LIMIT ${limit}`);
   return clauses.join(' ');
 }
 
+/** The table, quoted. */
+export function tableOf(resource: Resource): string {
+  return quoteIdentifier(resource.name);
+}
+
 /** The column of a field, qualified, so that it cannot be taken for another name in the statement. */
 export function column(resource: Resource, field: string): string {
   if (!Object.hasOwn(resource.fields, field)) throw new Error(`${resource.name} has no field ${field}`);
-  return `${quoteIdentifier(resource.name)}.${quoteIdentifier(field)}`;
+  return `${tableOf(resource)}.${quoteIdentifier(field)}`;
 }
 
 /** A string literal that holds exactly `text`, with `standard_conforming_strings` on or off. */

@@ -4,8 +4,8 @@ import type { Kysely } from 'kysely';
 import type { Static } from 'typebox';
 import { listJobs } from '../../db/jobs.ts';
 import type { Database, JobStatus } from '../../db/tables.ts';
+import { cursorAfter, parseCursor } from '../page-cursor.ts';
 import { problem } from '../problems.ts';
-import { isUuid } from '../require-job.ts';
 import { resources } from '../resources/index.ts';
 import { type ExportSchema, viewExport } from './export-view.ts';
 
@@ -45,17 +45,16 @@ export async function listExports(
   query: Query,
   owner: string | undefined,
 ): Promise<ExportPage & { limit: number }> {
-  const { status, resource, after } = query;
+  const { status, resource } = query;
   if (status !== undefined && !isStatus(status)) throw invalid('status', `one of: ${statuses.join(', ')}`);
   if (resource !== undefined && !(typeof resource === 'string' && resources.has(resource))) {
     throw problem('unknown_resource', `unknown resource, must be one of: ${[...resources.keys()].join(', ')}`);
   }
-  if (after !== undefined && !(typeof after === 'string' && isUuid(after))) {
-    throw invalid('after', 'the `next` of an earlier page');
-  }
+  const after = query.after === undefined ? undefined : parseCursor(String(query.after));
+  if (after === null) throw invalid('after', 'the `next` of an earlier page');
   const limit = readLimit(query.limit);
   const jobs = await listJobs(db, { type: 'export', status, resource, owner, limit, after });
-  const next = jobs.length === limit ? jobs.at(-1)?.id : undefined;
+  const next = jobs.length === limit ? cursorAfter(jobs.at(-1)!) : undefined;
   return { exports: jobs.map((job) => viewExport(job)), ...(next === undefined ? {} : { next }), limit };
 }
 

@@ -1,10 +1,11 @@
-// Opens the output of a COPY statement as a stream of bytes. One statement is one snapshot: whatever is written
+// Opens the output of COPY statements as a stream of bytes. All of it is one snapshot: whatever is written
 // meanwhile, the rows belong together. The stream fails when the database does; it never ends early as if complete.
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
 import type { Sql } from '../../db/client.ts';
-import { copyOut } from '../../db/copy.ts';
+import { type CopiedRows, copyOut } from '../../db/copy.ts';
+import { copyHalves, type TablePart, wholeTable } from '../../db/copy-halves.ts';
 import type { Slots } from '../slots.ts';
+import { MergedRows } from './merge-rows.ts';
 
 /** The connections that rows are streamed from. */
 export interface RowSource {
@@ -28,14 +29,43 @@ export class ConnectionsBusy extends Error {}
  * Destroying the stream ends the statement and frees its connection; `count` is the number of rows once it has ended.
  * @throws ConnectionsBusy; the signal's reason; PostgreSQL's error.
  */
-export async function openCopy(
+export async function openCopy(source: RowSource, statement: string, options: OpenOptions): Promise<CopiedRows> {
+  return await withSlot(source.slots, options, async () => await copyOut(source.pool, statement, options.signal));
+}
+
+/** Connections that are left for others before one export takes a second. */
+const leftConnections = 2;
+
+/**
+ * As openCopy, of all rows of a table in no order: over two connections where the table is large and they are free.
+ * @param table quoted for SQL.
+ */
+export async function openTable(
   source: RowSource,
-  statement: string,
+  table: string,
+  statementOf: (part: TablePart) => string,
   options: OpenOptions,
-): Promise<Readable & { count: number }> {
-  const release = await acquire(source.slots, options);
+): Promise<CopiedRows> {
+  const { pool, slots } = source;
+  return await withSlot(slots, options, async () => {
+    const releaseSecond = slots.tryAcquire(leftConnections);
+    if (!releaseSecond) return await copyOut(pool, statementOf(wholeTable), options.signal);
+    try {
+      const parts = await copyHalves(pool, table, statementOf, options.signal);
+      if (parts.length === 1) releaseSecond();
+      else parts[1]!.once('close', releaseSecond);
+      return parts.length === 1 ? parts[0]! : new MergedRows(parts);
+    } catch (error) {
+      releaseSecond();
+      throw error;
+    }
+  });
+}
+
+async function withSlot(slots: Slots, options: OpenOptions, open: () => Promise<CopiedRows>): Promise<CopiedRows> {
+  const release = await acquireConnection(slots, options);
   try {
-    const rows = await copyOut(source.pool, statement, options.signal);
+    const rows = await open();
     rows.once('close', release);
     await once(rows, 'readable');
     return rows;
@@ -45,7 +75,8 @@ export async function openCopy(
   }
 }
 
-async function acquire(slots: Slots, { signal, waitMs }: OpenOptions): Promise<() => void> {
+/** @returns gives the connection's slot back. @throws ConnectionsBusy; the signal's reason. */
+export async function acquireConnection(slots: Slots, { signal, waitMs }: OpenOptions): Promise<() => void> {
   if (waitMs === undefined) return await slots.acquire(signal);
   const timeout = AbortSignal.timeout(waitMs);
   try {

@@ -16,7 +16,7 @@ export interface Filter {
 }
 
 export interface Selection {
-  /** At least one, in the order of the output. */
+  /** In the order of the output; of a request at least one. */
   fields: readonly string[];
   filters: readonly Filter[];
   /** Rows of equal value follow in the order of the primary key. */

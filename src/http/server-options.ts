@@ -1,6 +1,7 @@
 // What Fastify itself must be constructed with, so that answers it would give by itself are ours as well.
 import type { Server } from 'node:http';
 import { type FastifyHttpOptions, LogController } from 'fastify';
+import type { Config } from '../config.ts';
 import { answerClientError } from './answer-client-error.ts';
 import { requestId } from './request-id.ts';
 import { sendProblem } from './send-problem.ts';
@@ -8,8 +9,7 @@ import { sendProblem } from './send-problem.ts';
 /** Longer than any URL that passes the limit on headers (16 KiB): an id of any length is a job that is not there. */
 const maxParamLength = 20_000;
 
-/** Beside these come the logger's options. */
-export const serverOptions = {
+const serverOptions = {
   genReqId: requestId,
   // The same name in the log as in problems.
   logController: new LogController({ requestIdLogLabel: 'request_id' }),
@@ -31,3 +31,10 @@ export const serverOptions = {
     },
   },
 } satisfies FastifyHttpOptions<Server>;
+
+/** Beside these come the logger's options. */
+export function serverOptionsOf({ http: { trustedProxies } }: Config): FastifyHttpOptions<Server> {
+  // It settles request.ip alone. Fastify would take request.host from a proxy's headers as well: what decides whether a
+  // request is local (plugins/auth.ts) looks at the Host header itself.
+  return { ...serverOptions, trustProxy: trustedProxies.length > 0 && [...trustedProxies] };
+}

@@ -12,6 +12,7 @@ import type { FileStore, StoredFile } from '../file-store.ts';
 import { problem } from '../problems.ts';
 import { formatOfFileName, formats } from '../resources/formats.ts';
 import { resources } from '../resources/index.ts';
+import { withoutControls } from '../visible-text.ts';
 import type { ImportOptions } from './import-options.ts';
 import { retryTransient } from './retry.ts';
 
@@ -161,10 +162,7 @@ function shorten(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100).toWellFormed()}…` : text;
 }
 
-/**
- * A file name as it is shown: nothing in it that a terminal, a log or a page would obey (control characters, marks that
- * turn the direction of writing), nor that PostgreSQL's jsonb could not hold (NUL, lone surrogates).
- */
+/** A file name as it is shown; nothing in it, either, that PostgreSQL's jsonb could not hold (NUL, lone surrogates). */
 function displayName(fileName: string): string {
-  return shorten(fileName.toWellFormed().replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, '\ufffd'));
+  return shorten(withoutControls(fileName));
 }

@@ -5,6 +5,7 @@
 import { type Chunk, type RecordFault, recordFaults, recordStride } from '../../workers/messages.ts';
 import type { ByteInput } from './byte-input.ts';
 import type { ChunkMemory } from './chunk-memory.ts';
+import type { RecordSink } from './splitter.ts';
 
 /** Longest gap between two records that is copied, in bytes: a line break, or a comma and some indentation. */
 const maxGapBytes = 16;
@@ -17,7 +18,7 @@ export interface ChunkLimits {
   maxChunkBytes: number;
 }
 
-export class ChunkBuilder {
+export class ChunkBuilder implements RecordSink {
   readonly #input: ByteInput;
   readonly #limits: ChunkLimits;
   readonly #memory: ChunkMemory;
@@ -51,13 +52,6 @@ export class ChunkBuilder {
     this.#rangeEnd = input.offset;
   }
 
-  /**
-   * Adds the next record of the file.
-   * @param start,end positions of its bytes, which must be in the input; none are taken of one that is too long.
-   * @param line where it starts.
-   * @param byteEnd position after the record and what ends it.
-   * @param lastLine the line of the byte before `byteEnd`.
-   */
   add(start: number, end: number, line: number, fault: RecordFault, byteEnd: number, lastLine: number): void {
     const tooLong = fault === recordFaults.tooLong;
     if (!tooLong) this.#reach(start, end);

@@ -14,9 +14,17 @@ export class FileFault extends Error {
   readonly code: FileFaultCode;
   /** Physical line, from 1, where reading ended; undefined when the fault has no place. */
   readonly line: number | undefined;
-  constructor(code: FileFaultCode, message: string, line?: number, options?: ErrorOptions) {
+  /** The file is in order as far as it goes, but ends too early. */
+  readonly endsEarly: boolean;
+  constructor(
+    code: FileFaultCode,
+    message: string,
+    line?: number,
+    { endsEarly = false, ...options }: ErrorOptions & { endsEarly?: boolean } = {},
+  ) {
     super(message, options);
     this.code = code;
     this.line = line;
+    this.endsEarly = endsEarly;
   }
 }

@@ -51,7 +51,7 @@ export const ImportSummarySchema = Type.Object({
   error_report: Type.String(),
 });
 
-export const ImportSchema = Type.Interface([ImportSummarySchema], {
+export const ImportProgressSchema = Type.Interface([ImportSummarySchema], {
   waiting_for: Type.Optional(Type.Array(Type.String({ format: 'uuid' }))),
   unprocessed: Type.Optional(
     Type.Array(
@@ -61,6 +61,9 @@ export const ImportSchema = Type.Interface([ImportSummarySchema], {
       }),
     ),
   ),
+});
+
+export const ImportSchema = Type.Interface([ImportProgressSchema], {
   errors: Type.Array(RowErrorSchema, { description: `The first ${listedErrors}, by line.` }),
 });
 
@@ -111,6 +114,22 @@ export function summariseImport(job: Job): Static<typeof ImportSummarySchema> {
   };
 }
 
+/** The job without its row errors. @param of whose jobs alone there are, for the caller; undefined: everybody's. */
+export async function viewProgress(
+  db: Kysely<Database>,
+  job: Job,
+  parents: Parents,
+  of: string | undefined,
+): Promise<Static<typeof ImportProgressSchema>> {
+  const awaited = job.status === 'pending' ? await findAwaited(db, job, parents, of) : [];
+  const endedEarly = job.status === 'failed' || job.status === 'cancelled';
+  return {
+    ...summariseImport(job),
+    ...(awaited.length > 0 ? { waiting_for: awaited } : {}),
+    ...(endedEarly ? { unprocessed: await findUnprocessedLines(db, job) } : {}),
+  };
+}
+
 /** @param of whose jobs alone there are, for the caller; undefined: everybody's. */
 export async function viewImport(
   db: Kysely<Database>,
@@ -118,16 +137,9 @@ export async function viewImport(
   parents: Parents,
   of: string | undefined,
 ): Promise<Static<typeof ImportSchema>> {
-  const awaited = job.status === 'pending' ? await findAwaited(db, job, parents, of) : [];
-  const endedEarly = job.status === 'failed' || job.status === 'cancelled';
   // Most jobs have none, and are asked after all the time.
   const errors = job.error_count === 0 ? [] : await listFirstErrors(db, job);
-  return {
-    ...summariseImport(job),
-    ...(awaited.length > 0 ? { waiting_for: awaited } : {}),
-    ...(endedEarly ? { unprocessed: await findUnprocessedLines(db, job) } : {}),
-    errors,
-  };
+  return { ...(await viewProgress(db, job, parents, of)), errors };
 }
 
 async function listFirstErrors(db: Kysely<Database>, job: Job): Promise<RowErrorView[]> {

@@ -14,8 +14,9 @@ import { addProgress, type Job } from '../../db/jobs.ts';
 import { lockReferenced } from '../../db/probes.ts';
 import type { ReferenceCheck } from '../../db/reference-check.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
+import { rowErrorColumns } from '../../db/tables.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
-import { encodeRowErrors, type RowError, rowErrorColumns } from '../../workers/row-error.ts';
+import { encodeRowErrors, type RowError } from '../../workers/row-error.ts';
 import type { ChunkStage, JobObserver } from '../job-observer.ts';
 import { rowTarget } from '../resource-table.ts';
 import { type Resource, referencesOf } from '../resources/resource.ts';
@@ -33,7 +34,10 @@ export interface LoadContext {
   references: ReferenceCheck['mode'];
   constraints: ConstraintNames;
   observer: Pick<JobObserver, 'stagePassed'>;
-  /** Set by the first conflict of the job: from then on the chunks are probed before they are copied. */
+  /**
+   * The last chunks had conflicts, so the next ones are probed before they are copied. Probing a million users takes as
+   * long again as loading them: a chunk without conflicts ends it (bench/README.md, "Conflicts").
+   */
   probeFirst: boolean;
 }
 
@@ -109,6 +113,7 @@ async function load(
     const resolution = await resolveConflicts(tx, resource, parsed, asSet);
     accepted = resolution.accepted;
     errors.push(...resolution.errors);
+    if (way === 'probed') context.probeFirst = errors.length > 0;
   }
   pass('look_up');
   // The references are checked and their rows held: the per-row triggers would find the same (db/reference-check.ts).

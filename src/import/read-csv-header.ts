@@ -11,8 +11,18 @@ const delimiters = [',', ';', '\t'] as const;
 /** A longer header is refused, in bytes. */
 const maxHeaderBytes = 128 * 1024;
 
+export interface CsvHeader {
+  layout: CsvLayout;
+  /** What the columns are called, as the file writes it, without outer blanks. */
+  names: string[];
+  /** With its line break. */
+  bytes: Buffer;
+  line: number;
+}
+
 interface Header {
   layout: CsvLayout;
+  names: string[];
   /** With its line break. */
   bytes: number;
   lines: number;
@@ -26,14 +36,15 @@ interface Header {
  * Reads the first line that is not empty. Names are matched to the resource's fields without regard to case and outer
  * blanks; without a given delimiter the one is taken that makes most of them known.
  * @param start the place where the file's text starts; moved behind the header.
+ * @param anyColumns required columns may be missing.
  * @throws FileFault `empty_file`, `malformed_header`, `duplicate_column`, or `missing_columns` naming all that is missing.
  */
 export async function readCsvHeader(
   input: ByteInput,
   start: Place,
   resource: Resource,
-  delimiter?: CsvLayout['delimiter'],
-): Promise<CsvLayout> {
+  { delimiter, anyColumns = false }: { delimiter?: CsvLayout['delimiter']; anyColumns?: boolean } = {},
+): Promise<CsvHeader> {
   await skipEmptyLines(input, start);
   const candidates = delimiter ? [delimiter] : delimiters;
   let headers: Header[];
@@ -49,10 +60,15 @@ export async function readCsvHeader(
     if (isLast || headers.every((header) => header.complete || header.malformed)) break;
   }
   const header = headers.reduce((best, other) => (knownColumns(other) > knownColumns(best) ? other : best));
-  checkHeader(header, resource, start.line);
+  checkHeader(header, start.line);
+  if (!anyColumns) requireColumns(header.layout, resource, start.line);
+  const from = start.position - input.offset;
+  const bytes = Buffer.from(input.bytes.subarray(from, from + header.bytes));
+  const { layout, names } = header;
+  const { line } = start;
   start.position += header.bytes;
   start.line += header.lines;
-  return header.layout;
+  return { layout, names, bytes, line };
 }
 
 async function skipEmptyLines(input: ByteInput, start: Place): Promise<void> {
@@ -85,9 +101,10 @@ function parseHeader(
     fastMode: false,
   });
   const fields = new Map(Object.keys(resource.fields).map((field) => [field.toLowerCase(), field]));
-  const names = (data[0] ?? []).map((name) => Buffer.from(name, 'latin1').toString('utf8').trim().toLowerCase());
+  const names = (data[0] ?? []).map((name) => Buffer.from(name, 'latin1').toString('utf8').trim());
   return {
-    layout: { columns: names.map((name) => fields.get(name) ?? null), delimiter },
+    layout: { columns: names.map((name) => fields.get(name.toLowerCase()) ?? null), delimiter },
+    names,
     bytes: meta.cursor,
     lines: text.slice(0, meta.cursor).split('\n').length - 1,
     complete: meta.truncated || isWholeFile,
@@ -99,7 +116,7 @@ function knownColumns({ layout }: Header): number {
   return layout.columns.filter((column) => column !== null).length;
 }
 
-function checkHeader({ layout: { columns }, complete, malformed }: Header, resource: Resource, line: number): void {
+function checkHeader({ layout: { columns }, complete, malformed }: Header, line: number): void {
   if (malformed) {
     const detail = 'a quoted name in the line that names the columns is not closed, or followed by something else';
     throw new FileFault('malformed_header', detail, line);
@@ -110,10 +127,19 @@ function checkHeader({ layout: { columns }, complete, malformed }: Header, resou
   }
   const repeated = columns.find((column, index) => column !== null && columns.indexOf(column) !== index);
   if (repeated) throw new FileFault('duplicate_column', `two columns are named ${repeated}`, line);
-  const missing = Object.entries(resource.fields).flatMap(([name, field]) =>
-    isRequired(field) && !columns.includes(name) ? [name] : [],
-  );
+}
+
+/** @throws FileFault `missing_columns`. */
+export function requireColumns({ columns }: CsvLayout, resource: Resource, line: number): void {
+  const missing = missingFields(resource, columns);
   if (missing.length > 0) {
     throw new FileFault('missing_columns', `required columns are missing: ${missing.join(', ')}`, line);
   }
+}
+
+/** The required fields that no column feeds. */
+export function missingFields({ fields }: Resource, columns: readonly (string | null)[]): string[] {
+  return Object.entries(fields).flatMap(([name, field]) =>
+    isRequired(field) && !columns.includes(name) ? [name] : [],
+  );
 }

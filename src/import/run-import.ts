@@ -146,7 +146,7 @@ async function loadFile(
             log.warn({ err: error, chunk: chunk.index, failures }, 'Chunk will be tried again'),
         });
         observer.stagePassed('load', performance.now() - startedAt);
-        observer.chunkLoaded(context.resource.name, done);
+        observer.chunkLoaded(context.resource.name, done, context.job.owner);
         if (done.jobErrors > config.import.maxRowErrors) {
           throw new JobFault('too_many_errors', `more than ${config.import.maxRowErrors} row errors (MAX_ROW_ERRORS)`);
         }

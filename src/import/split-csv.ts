@@ -10,8 +10,7 @@
 // the reading that goes furthest.
 import { type RecordFault, recordFaults } from '../../workers/messages.ts';
 import type { ByteInput } from './byte-input.ts';
-import type { ChunkBuilder } from './chunk-builder.ts';
-import type { Place, Splitter } from './splitter.ts';
+import type { Place, RecordSink, Splitter } from './splitter.ts';
 
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
@@ -26,7 +25,7 @@ interface Reading extends Place {
 
 export class CsvSplitter implements Splitter {
   readonly #input: ByteInput;
-  readonly #chunks: ChunkBuilder;
+  readonly #records: RecordSink;
   readonly #delimiter: number;
   readonly #maxRecordBytes: number;
 
@@ -42,9 +41,9 @@ export class CsvSplitter implements Splitter {
   #nextQuote = 0;
 
   /** @param start the place after the header. */
-  constructor(input: ByteInput, chunks: ChunkBuilder, start: Place, delimiter: string, maxRecordBytes: number) {
+  constructor(input: ByteInput, records: RecordSink, start: Place, delimiter: string, maxRecordBytes: number) {
     this.#input = input;
-    this.#chunks = chunks;
+    this.#records = records;
     this.#start = { ...start };
     this.#at = { ...start, quoted: false, broken: false };
     this.#delimiter = delimiter.charCodeAt(0);
@@ -227,7 +226,7 @@ export class CsvSplitter implements Splitter {
     const hasCarriageReturn = afterBreak > lineEnd && input.byteAt(lineEnd - 1) === carriageReturn;
     const end = hasCarriageReturn ? lineEnd - 1 : lineEnd;
     const found = end - position > this.#maxRecordBytes ? recordFaults.tooLong : fault;
-    this.#chunks.add(position, end, line, found, afterBreak, this.#at.line);
+    this.#records.add(position, end, line, found, afterBreak, this.#at.line);
     this.#begin(afterBreak, this.#at.line + 1);
     return true;
   }

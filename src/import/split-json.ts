@@ -4,9 +4,8 @@
 // Each byte is looked at once; of an element that is too long nothing is kept.
 import { recordFaults } from '../../workers/messages.ts';
 import type { ByteInput } from './byte-input.ts';
-import type { ChunkBuilder } from './chunk-builder.ts';
 import { FileFault } from './file-fault.ts';
-import type { Place, Splitter } from './splitter.ts';
+import type { Place, RecordSink, Splitter } from './splitter.ts';
 import { skipWhiteSpace } from './white-space.ts';
 
 const quote = 0x22;
@@ -41,7 +40,7 @@ type State =
 
 export class JsonSplitter implements Splitter {
   readonly #input: ByteInput;
-  readonly #chunks: ChunkBuilder;
+  readonly #records: RecordSink;
   readonly #maxRecordBytes: number;
   #state: State = 'first';
   /** How many brackets are open within the element. */
@@ -52,9 +51,9 @@ export class JsonSplitter implements Splitter {
   readonly #start: Place;
 
   /** @param afterBracket the place after the array's opening bracket. */
-  constructor(input: ByteInput, chunks: ChunkBuilder, afterBracket: Place, maxRecordBytes: number) {
+  constructor(input: ByteInput, records: RecordSink, afterBracket: Place, maxRecordBytes: number) {
     this.#input = input;
-    this.#chunks = chunks;
+    this.#records = records;
     this.#at = { ...afterBracket };
     this.#start = { ...afterBracket };
     this.#maxRecordBytes = maxRecordBytes;
@@ -72,9 +71,8 @@ export class JsonSplitter implements Splitter {
     const { bytes, offset, ended } = this.#input;
     while (this.#at.position - offset < bytes.length && this.#step()) {}
     if (!ended || this.#state === 'end') return;
-    throw this.#isWithin()
-      ? this.#fault('the file ends within an element of the array')
-      : this.#fault('the file ends before the end of the array');
+    const where = this.#isWithin() ? 'within an element of the array' : 'before the end of the array';
+    throw this.#fault(`the file ends ${where}`, true);
   }
 
   /** @returns false when more bytes are needed. */
@@ -161,7 +159,7 @@ export class JsonSplitter implements Splitter {
   #add(): void {
     const fault = this.#isTooLong() ? recordFaults.tooLong : recordFaults.none;
     const { position, line } = this.#at;
-    this.#chunks.add(this.#start.position, position, this.#start.line, fault, position, line);
+    this.#records.add(this.#start.position, position, this.#start.line, fault, position, line);
     this.#state = 'after';
   }
 
@@ -173,7 +171,7 @@ export class JsonSplitter implements Splitter {
     return this.#at.position - this.#start.position > this.#maxRecordBytes;
   }
 
-  #fault(message: string): FileFault {
-    return new FileFault('malformed_json', message, this.line);
+  #fault(message: string, endsEarly = false): FileFault {
+    return new FileFault('malformed_json', message, this.line, { endsEarly });
   }
 }

@@ -2,8 +2,7 @@
 // nothing but white space (RFC 8259: blank, tab, CR, LF) are no records.
 import { recordFaults } from '../../workers/messages.ts';
 import type { ByteInput } from './byte-input.ts';
-import type { ChunkBuilder } from './chunk-builder.ts';
-import type { Place, Splitter } from './splitter.ts';
+import type { Place, RecordSink, Splitter } from './splitter.ts';
 import { skipWhiteSpace } from './white-space.ts';
 
 const lineFeed = 0x0a;
@@ -11,16 +10,16 @@ const carriageReturn = 0x0d;
 
 export class NdjsonSplitter implements Splitter {
   readonly #input: ByteInput;
-  readonly #chunks: ChunkBuilder;
+  readonly #records: RecordSink;
   readonly #maxRecordBytes: number;
   /** Where the record starts, or the white space before it. */
   readonly #start: Place;
   /** No line feed lies between the record's start and here. */
   #searched: number;
 
-  constructor(input: ByteInput, chunks: ChunkBuilder, start: Place, maxRecordBytes: number) {
+  constructor(input: ByteInput, records: RecordSink, start: Place, maxRecordBytes: number) {
     this.#input = input;
-    this.#chunks = chunks;
+    this.#records = records;
     this.#start = start;
     this.#searched = start.position;
     this.#maxRecordBytes = maxRecordBytes;
@@ -57,7 +56,7 @@ export class NdjsonSplitter implements Splitter {
     const end = this.#input.byteAt(lineEnd - 1) === carriageReturn ? lineEnd - 1 : lineEnd;
     const fault = end - position > this.#maxRecordBytes ? recordFaults.tooLong : recordFaults.none;
     const next = Math.min(lineEnd + 1, this.#input.end);
-    this.#chunks.add(position, end, line, fault, next, line);
+    this.#records.add(position, end, line, fault, next, line);
     this.#start.position = next;
     this.#start.line = line + 1;
     this.#searched = next;

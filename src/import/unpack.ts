@@ -96,5 +96,6 @@ async function settled(gunzip: Gunzip, step: (done: (error?: Error | null) => vo
 }
 
 function damage(reason: string, cause?: Error): FileFault {
-  return new FileFault('damaged_gzip', `the gzip file is damaged: ${reason}`, undefined, { cause });
+  const endsEarly = (cause as NodeJS.ErrnoException | undefined)?.code === 'Z_BUF_ERROR';
+  return new FileFault('damaged_gzip', `the gzip file is damaged: ${reason}`, undefined, { cause, endsEarly });
 }

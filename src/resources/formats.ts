@@ -17,6 +17,12 @@ const formatOfEnding = new Map<string, Format>([
   ['json', 'json'],
 ]);
 
+/** The endings of a format's file names, with their dot. */
+export function extensionsOf(format: Format): string[] {
+  const plain = [...formatOfEnding].flatMap(([ending, of]) => (of === format ? [`.${ending}`] : []));
+  return [...plain, ...plain.map((ending) => `${ending}.gz`)];
+}
+
 /** What a file's name says of its content; `format` is undefined when the ending is not one of ours. */
 export function formatOfFileName(name: string): { format: Format | undefined; gzip: boolean } {
   const endings = name.toLowerCase().split('.').slice(1);

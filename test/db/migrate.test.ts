@@ -13,6 +13,9 @@ import { environment, temporaryFolder } from '../build.ts';
 import { ended, importFile, post, statusOf } from '../client.ts';
 import { createEmptyDatabase } from '../databases.ts';
 
+// Each has a database of its own, and waits for it most of the time.
+t.jobs = 2;
+
 async function database(t: Pick<Test, 'after'>): Promise<{ connection: Connection; sql: Sql }> {
   const connection = await createEmptyDatabase(t);
   const sql = openPool(connection, { max: 2, name: 'test' });

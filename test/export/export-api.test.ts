@@ -2,10 +2,15 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import t, { type Test } from 'tap';
+import { openRows } from '../../src/export/open-rows.ts';
+import { parseSelection, splitQuery } from '../../src/export/parse-selection.ts';
+import { formats } from '../../src/resources/formats.ts';
+import { resources } from '../../src/resources/index.ts';
 import { build } from '../build.ts';
 import { ended, listen } from '../client.ts';
 
@@ -22,11 +27,15 @@ interface ExportStatus {
 
 async function buildFilled(t: Test, rows: number, env: Record<string, string> = {}): Promise<FastifyInstance> {
   const app = await build(t, env);
+  await fillUsers(app, rows);
+  return app;
+}
+
+async function fillUsers(app: FastifyInstance, rows: number): Promise<void> {
   await app.sql`INSERT INTO users
     SELECT ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'u' || n || '@example.com', repeat('name ', 20) || n,
       (ARRAY['admin', 'editor', 'viewer'])[1 + n % 3], n % 2 = 0, '2024-01-01T00:00:00Z'::timestamptz + n * interval '1 hour', now()
     FROM generate_series(1, ${rows}) n`;
-  return app;
 }
 
 const postJob = (app: FastifyInstance, payload: object, headers: Record<string, string> = {}) =>
@@ -243,4 +252,46 @@ t.test('export jobs are refused, replayed, cancelled and expire like the rest', 
   t.match((await app.inject({ method: 'POST', url: `/v1/exports/${held}/cancel` })).json(), { code: 'job_ended' });
   t.match((await app.inject(`/v1/exports/${held}/download`)).json(), { status: 409 });
   t.match((await app.inject('/v1/exports/x')).json(), { status: 404, code: 'job_not_found' });
+});
+
+t.test('a large table is read over two connections, as one snapshot', async (t) => {
+  const app = await build(t);
+  // Pages of few rows: many pages in little time.
+  await app.sql`ALTER TABLE users SET (fillfactor = 10)`;
+  const rows = 20_000;
+  await fillUsers(app, rows);
+  const begin = async (format: string, more = '') => {
+    const asked = parseSelection(resources, splitQuery({ resource: 'users', format, ...(more && { sort: more }) }));
+    return await openRows(app.streams, asked, { signal: new AbortController().signal });
+  };
+  const lines = (text: string) => text.replaceAll(/^[[,]/gm, '').split('\n').sort();
+
+  for (const format of formats) {
+    const sorted = await buffer((await begin(format, 'id')).bytes);
+    const { bytes, countRecords } = await begin(format);
+    t.equal(await busy(app), 2);
+    await app.sql`UPDATE users SET name = name || '.'`;
+    const text = (await buffer(bytes)).toString();
+    t.equal(countRecords(), rows);
+    t.same(lines(text), lines(sorted.toString()), `${format}: as it was before the update`);
+    if (format === 'csv') t.ok(text.startsWith('id,email,'));
+    if (format === 'json') t.equal(JSON.parse(text).length, rows);
+  }
+
+  const given = await begin('csv');
+  given.bytes.destroy();
+  await until(async () => (await busy(app)) === 0);
+  t.pass('who stops reading frees both');
+
+  const broken = await begin('csv');
+  await app.sql`SELECT pg_terminate_backend(max(pid)) FROM pg_stat_activity
+    WHERE application_name = 'bulk streams' AND state <> 'idle' AND datname = current_database()`;
+  await t.rejects(buffer(broken.bytes), 'the loss of one is the failure of all');
+  await until(async () => (await busy(app)) === 0);
+
+  // The last connections are for others: with two of five left, an export does with one.
+  const open = [await begin('csv'), await begin('csv'), await begin('csv')];
+  t.equal(await busy(app), 4);
+  for (const { bytes } of open) bytes.destroy();
+  await until(async () => (await busy(app)) === 0);
 });

@@ -18,13 +18,24 @@ const filter = fc.tuple(fc.constantFrom(...fields), fc.constantFrom(...operators
 const parametersOf: Readonly<Record<string, fc.Arbitrary<string>>> = {
   '/v1/imports': fc.constantFrom('status', 'resource', 'limit', 'after', 'format', 'delimiter'),
   '/v1/imports/:id/errors': fc.constantFrom('format', 'limit', 'after'),
+  '/v1/imports/:id/rejects': fc.constant('with'),
+  '/v1/imports/preview': fc.constantFrom('resource', 'format', 'delimiter', 'file_name', 'whole'),
+  '/v1/exports/estimate': fc.oneof(fc.constantFrom('resource', 'limit'), filter),
   '/v1/exports': fc.oneof(fc.constantFrom('format', 'fields', 'sort', 'limit', 'after', 'status', 'resource'), filter),
 };
 const routes = [
   '/v1/imports',
   '/v1/imports/:id',
   '/v1/imports/:id/errors',
+  '/v1/imports/:id/errors/groups',
+  '/v1/imports/:id/rejects',
+  '/v1/imports/:id/events',
   '/v1/imports/:id/cancel',
+  '/v1/imports/preview',
+  '/v1/resources',
+  '/v1/overview',
+  '/v1/exports/estimate',
+  '/v1/exports/:id/events',
   '/v1/exports',
   '/v1/exports',
   '/v1/exports/:id',
@@ -54,7 +65,7 @@ const queryOf = (route: string) => {
   );
   const resource = fc.constantFrom('resource=users', 'resource=articles', '');
   return fc
-    .tuple(route === '/v1/exports' ? resource : fc.constant(''), fc.array(pair, { maxLength: 2 }))
+    .tuple(/^\/v1\/exports(\/estimate)?$/.test(route) ? resource : fc.constant(''), fc.array(pair, { maxLength: 2 }))
     .map(([first, pairs]) => [first, ...pairs].filter((part) => part !== '').join('&'));
 };
 
@@ -66,6 +77,7 @@ const headerName = fc.constantFrom(
     'expect',
     'idempotency-key',
     'if-none-match',
+    'last-event-id',
     'if-range',
     'range',
   ],
@@ -163,13 +175,24 @@ const bodyOf = (route: string): fc.Arbitrary<Body> => {
       .map(([mark, { payload }]) => ({ type: `multipart/form-data; boundary=${mark}`, payload })),
   );
   if (route === '/v1/exports') return fc.oneof({ weight: 4, arbitrary: exportBody }, { weight: 1, arbitrary: any });
+  if (route === '/v1/imports/preview') {
+    const sample = fc.oneof(
+      hostileText,
+      hostileJson,
+      form.map(({ payload }) => payload),
+    );
+    return sample.map((payload) => ({ type: 'application/octet-stream', payload }));
+  }
   if (route !== '/v1/imports') return any;
   return fc.oneof({ weight: 8, arbitrary: form }, { weight: 2, arbitrary: any }, { weight: 1, arbitrary: manyParts });
 };
 
 const methodOf = (route: string): fc.Arbitrary<Method> =>
   fc.oneof(
-    { weight: 9, arbitrary: fc.constantFrom<Method>('GET', /^\/v1\/\w+$|cancel$/.test(route) ? 'POST' : 'GET') },
+    {
+      weight: 9,
+      arbitrary: fc.constantFrom<Method>('GET', /^\/v1\/\w+$|cancel$|preview$/.test(route) ? 'POST' : 'GET'),
+    },
     { weight: 1, arbitrary: fc.constantFrom<Method>('HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS') },
   );
 

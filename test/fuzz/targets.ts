@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { build } from '../build.ts';
-import { ended, importFile, listen } from '../client.ts';
+import { ended, type ImportStatus, importFile, listen } from '../client.ts';
 import { checkAnswer, checkJobs, type Known } from './check-answer.ts';
 import { checkFile, faultsOfFiles } from './check-file.ts';
 import { hostileRequest } from './hostile-requests.ts';
@@ -57,8 +57,40 @@ async function makeJobs(app: FastifyInstance): Promise<Known> {
 }
 
 async function checkImport(app: FastifyInstance, { resource, format, gzip, bytes }: FuzzedFile): Promise<void> {
-  const job = await importFile(app, { resource, name: `file.${format}${gzip ? '.gz' : ''}`, content: bytes });
+  const name = `file.${format}${gzip ? '.gz' : ''}`;
+  const job = await importFile(app, { resource, name, content: bytes });
   assert.equal(job.processed, job.successful + job.failed);
   if (job.status === 'completed') assert.equal(job.processed, job.total_records);
   else assert.ok(faultsOfFiles.includes(job.failure?.code ?? ''), JSON.stringify(job));
+  await checkRejects(app, job);
+  if (bytes.length <= 2 ** 20) await checkPreview(app, { resource, file_name: name }, bytes, job);
+}
+
+/** Whatever was rejected is to be had. */
+async function checkRejects(app: FastifyInstance, { job_id, status, failed }: ImportStatus): Promise<void> {
+  for (const query of ['', '?with=errors']) {
+    const { statusCode, body } = await app.inject(`/v1/imports/${job_id}/rejects${query}`);
+    assert.ok(statusCode === 200 || (statusCode === 409 && status === 'failed' && failed === 0), body);
+  }
+}
+
+/** The import finds what the preview finds, and more: keys and references. */
+async function checkPreview(
+  app: FastifyInstance,
+  query: Record<string, string>,
+  payload: Buffer,
+  job: ImportStatus,
+): Promise<void> {
+  const headers = { 'content-type': 'application/octet-stream' };
+  for (const whole of ['true', 'false']) {
+    const url = '/v1/imports/preview';
+    const response = await app.inject({ method: 'POST', url, query: { ...query, whole }, headers, payload });
+    assert.equal(response.statusCode, 200, response.body);
+    const { checked, rejected, failure } = response.json();
+    assert.ok(rejected <= checked && checked <= 20_000);
+    if (whole === 'true' && job.processed <= 20_000 && job.failure?.code !== 'file_too_large') {
+      assert.deepEqual(failure, job.failure);
+      assert.ok(failure || (checked === job.processed && rejected <= job.failed));
+    }
+  }
 }

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
-import { build } from '../build.ts';
+import { build, shareApps } from '../build.ts';
 import { ended, importFile, listen, post, statusOf } from '../client.ts';
 
 const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
@@ -25,6 +25,8 @@ const articles = (n: number, author: number) =>
   JSON.stringify({ id: id(n), slug: `s-${n}`, title: 'T', body: 'B', author_id: id(author) });
 const file = { resource: 'users', name: 'users.ndjson', content: users(1, 3) };
 
+const fresh = await shareApps(t);
+
 /** Holds back what imports of the table load, until released. */
 async function hold(app: FastifyInstance, table: string): Promise<() => Promise<void>> {
   const session = await app.sql.reserve();
@@ -42,7 +44,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 t.test('a posted file is accepted with its job, which can be followed and is listed', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   const accepted = await post(app, file);
   t.equal(accepted.statusCode, 202);
   const { job_id } = accepted.json();
@@ -86,6 +88,8 @@ t.test('a posted file is accepted with its job, which can be followed and is lis
     second.json().imports.map((one: { job_id: string }) => one.job_id),
     [job_id],
   );
+  await app.sql`DELETE FROM bulk.jobs WHERE id = ${first.json().imports[1].job_id}`;
+  t.same((await app.inject(next)).json(), second.json(), 'also when the last job of a page has been removed meanwhile');
   for (const query of ['?status=done', '?limit=0', '?limit=9999', '?after=x']) {
     t.match((await list(query)).json(), { status: 400, code: 'invalid_parameter' }, query);
   }
@@ -139,7 +143,7 @@ t.test('what cannot be imported is refused, by name', async (t) => {
 });
 
 t.test('resource, format and delimiter may come by query or form, before or after the file', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   const csv = `id;email;name;role;created_at\n${id(1)};a@example.com;A;viewer;2024-01-01T00:00:00Z\n`;
   const after = [
     '--x\r\ncontent-disposition: form-data; name="file"; filename="data"\r\n\r\n',
@@ -169,7 +173,7 @@ t.test('resource, format and delimiter may come by query or form, before or afte
 });
 
 t.test('unknown and malformed ids are not found', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   for (const path of ['', '/errors']) {
     for (const jobId of [id(1), 'x', '%00', '__proto__', "' OR 1=1 --"]) {
       const response = await app.inject(`/v1/imports/${encodeURIComponent(jobId)}${path}`);
@@ -291,7 +295,7 @@ t.test('users, articles and comments posted at once come out as if each had been
 });
 
 t.test('Idempotency-Key: the same request is answered with its job, another one is refused', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   const headers = { 'idempotency-key': 'monday-1' };
   const first = await post(app, { ...file, headers });
   t.equal(first.statusCode, 202);
@@ -319,7 +323,7 @@ t.test('Idempotency-Key: the same request is answered with its job, another one 
 });
 
 t.test('twenty clients with one key make one job', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   const responses = await Promise.all(
     Array.from({ length: 20 }, () => post(app, { ...file, headers: { 'idempotency-key': 'together' } })),
   );
@@ -336,7 +340,7 @@ t.test('twenty clients with one key make one job', async (t) => {
 t.test(
   'a client that goes away in the middle of its upload leaves neither job nor file, and frees its key',
   async (t) => {
-    const app = await build(t);
+    const app = await fresh();
     const headers = {
       'content-type': 'multipart/form-data; boundary=x',
       'idempotency-key': 'gone',
@@ -367,3 +371,5 @@ t.test('more jobs than MAX_UNFINISHED_JOBS are refused for now', async (t) => {
   for (const jobId of jobs) t.match(await ended(app, jobId), { status: 'completed' });
   t.equal((await post(app, file)).statusCode, 202);
 });
+
+t.end();

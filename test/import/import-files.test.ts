@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { writeRecords } from '../../testdata/write-records.ts';
-import { build, temporaryFolder } from '../build.ts';
+import { build, shareApps, temporaryFolder } from '../build.ts';
 import { importFile } from '../client.ts';
 
 const testdata = join(import.meta.dirname, '../../testdata');
@@ -22,6 +22,10 @@ const csvHeader = 'id,email,name,role,created_at';
 const csv = (...lines: string[]) => [csvHeader, ...lines, ''].join('\n');
 const csvUser = (n: number, name = `User ${n}`) => `${id(n)},user${n}@example.com,${name},viewer,2024-01-01T00:00:00Z`;
 
+const freshApp = await shareApps(t);
+const fresh = async (chunkRecords: number) =>
+  await freshApp({ IMPORT_BATCH_SIZE: `${chunkRecords}`, IMPORT_WORKERS: '2', IMPORT_CONNECTIONS: '4' });
+
 const hugeFiles = [
   { resource: 'users', name: 'users_huge.csv', counts: [10_000, 3_233, 6_767, 7_086] },
   { resource: 'articles', name: 'articles_huge.ndjson', counts: [15_000, 11_155, 3_845, 4_083] },
@@ -33,8 +37,8 @@ t.test('the faulty sample files give the published counts, whatever the settings
   for (const [workers, connections, chunkRecords, files] of [
     [1, 1, 20_000, hugeFiles],
     [3, 4, 777, hugeFiles],
-    // A thousand transactions are enough of them.
-    [4, 2, 10, hugeFiles.slice(0, 1)],
+    // Hundreds of transactions are enough of them.
+    [4, 2, 40, hugeFiles.slice(0, 1)],
   ] as const) {
     await t.test(`${workers} workers, ${connections} connections, ${chunkRecords} records a chunk`, async (t) => {
       const app = await build(t, {
@@ -60,11 +64,11 @@ t.test('the faulty sample files give the published counts, whatever the settings
 
 t.test('each resource comes in by each format, gzipped too', async (t) => {
   const folder = await temporaryFolder(t);
-  const app = await build(t, { IMPORT_BATCH_SIZE: '100' });
+  const app = await fresh(100);
   for (const resource of ['users', 'articles', 'comments'] as const) {
+    if (resource !== 'users') await parents(resource);
     for (const ending of ['csv', 'ndjson', 'jsonl', 'json', 'csv.gz', 'ndjson.gz', 'json.gz']) {
       await app.sql.unsafe(`TRUNCATE ${resource} CASCADE`);
-      if (resource !== 'users') await parents(resource);
       const name = `${resource}.${ending}`;
       await writeRecords({ resource, records: 600, invalid: 0.5, users: 200, articles: 200, path: join(folder, name) });
       const job = await importFile(app, { resource, name, content: await readFile(join(folder, name)) });
@@ -86,7 +90,7 @@ t.test('each resource comes in by each format, gzipped too', async (t) => {
 });
 
 t.test('a file posted twice: every record of the second is a duplicate, the table is unchanged', async (t) => {
-  const app = await build(t, { IMPORT_BATCH_SIZE: '300' });
+  const app = await fresh(100);
   const path = join(await temporaryFolder(t), 'users.csv');
   await writeRecords({ resource: 'users', records: 1000, path });
   const content = await readFile(path);
@@ -100,8 +104,8 @@ t.test('a file posted twice: every record of the second is a duplicate, the tabl
 });
 
 t.test('the first acceptable record with a key wins; a rejected one claims nothing', async (t) => {
-  for (const chunkRecords of ['1', '2', '100']) {
-    const app = await build(t, { IMPORT_BATCH_SIZE: chunkRecords, IMPORT_WORKERS: '2', IMPORT_CONNECTIONS: '4' });
+  for (const chunkRecords of [1, 2, 100]) {
+    const app = await fresh(chunkRecords);
     const content = ndjson(
       user(1, { email: 'x@example.com' }),
       user(1, { email: 'y@example.com' }),
@@ -122,7 +126,7 @@ t.test('the first acceptable record with a key wins; a rejected one claims nothi
 });
 
 t.test('a reference to nothing is a row error of its record alone', async (t) => {
-  const app = await build(t);
+  const app = await fresh(100);
   await importFile(app, { resource: 'users', name: 'u.ndjson', content: ndjson(user(1)) });
   const article = (n: number, author: number) => ({
     id: id(n),
@@ -147,27 +151,45 @@ t.test('a reference to nothing is a row error of its record alone', async (t) =>
 });
 
 t.test('a record that only the database refuses is a row error with its line; its neighbours load', async (t) => {
-  const rules: [string, string, string][] = [
-    ['a CHECK', "ALTER TABLE users ADD CONSTRAINT no_seven CHECK (name <> 'User 7')", 'violates no_seven'],
-    ['a unique index it does not know', 'CREATE UNIQUE INDEX one_name ON users (left(name, 6))', 'violates one_name'],
+  const rules: [what: string, ddl: string, undo: string, message: string][] = [
+    [
+      'a CHECK',
+      "ALTER TABLE users ADD CONSTRAINT no_seven CHECK (name <> 'User 7')",
+      'ALTER TABLE users DROP CONSTRAINT no_seven',
+      'violates no_seven',
+    ],
+    [
+      'a unique index it does not know',
+      'CREATE UNIQUE INDEX one_name ON users (left(name, 6))',
+      'DROP INDEX one_name',
+      'violates one_name',
+    ],
     [
       'a trigger',
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
          IF NEW.name = 'User 7' THEN RAISE EXCEPTION 'seven is refused' USING ERRCODE = '23514'; END IF; RETURN NEW; END $$;
        CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()`,
+      'DROP FUNCTION refuse CASCADE',
       'violates seven is refused',
     ],
-    ['the range of a type', 'ALTER TABLE users ALTER name TYPE varchar(7)', 'value too long'],
+    [
+      'the range of a type',
+      'ALTER TABLE users ALTER name TYPE varchar(7)',
+      'ALTER TABLE users ALTER name TYPE text',
+      'value too long',
+    ],
     [
       'a deferred constraint',
       'ALTER TABLE users ADD CONSTRAINT later UNIQUE (name) DEFERRABLE INITIALLY DEFERRED',
+      'ALTER TABLE users DROP CONSTRAINT later',
       'violates later',
     ],
   ];
-  for (const [what, ddl, message] of rules) {
+  for (const [what, ddl, undo, message] of rules) {
     await t.test(what, async (t) => {
-      const app = await build(t);
+      const app = await fresh(100);
       await app.sql.unsafe(ddl);
+      t.after(async () => await app.sql.unsafe(undo));
       const records = [1, 2, 3, 7, 4, 5].map((n) => user(n));
       if (what.startsWith('the range')) records[3] = user(7, { name: 'User 777' });
       if (what === 'a deferred constraint') records[3] = user(7, { name: 'User 3' });
@@ -202,7 +224,7 @@ t.test('lines are those of the file: quoted breaks, CRLF, blank lines, a BOM, ev
     { line: 15, record: 9, field: 'name', message: 'name is required' },
   ];
   for (const chunkRecords of [1, 2, 3, 100]) {
-    const app = await build(t, { IMPORT_BATCH_SIZE: `${chunkRecords}` });
+    const app = await fresh(chunkRecords);
     for (const end of ['', '\n', '\r\n']) {
       await app.sql`TRUNCATE users CASCADE`;
       const job = await importFile(app, { resource: 'users', name: 'users.csv', content: lines.join('\n') + end });
@@ -217,7 +239,7 @@ t.test('lines are those of the file: quoted breaks, CRLF, blank lines, a BOM, ev
 });
 
 t.test('an empty file', async (t) => {
-  const app = await build(t);
+  const app = await fresh(100);
   const outcome = async (name: string, content: string | Uint8Array) => {
     const { status, total_records, failure } = await importFile(app, { resource: 'users', name, content });
     return [status, total_records, failure?.code];
@@ -233,14 +255,14 @@ t.test('an empty file', async (t) => {
 });
 
 t.test('a file that cannot be read on: what came before is loaded, the rest is named', async (t) => {
-  const app = await build(t, { IMPORT_BATCH_SIZE: '2' });
+  const app = await fresh(2);
   const cut = `[\n${[1, 2, 3].map((n) => JSON.stringify(user(n))).join(',\n')},\n{"id": "`;
   const job = await importFile(app, { resource: 'users', name: 'users.json', content: cut });
   t.match(job, { status: 'failed', successful: 3, failed: 0, processed: 3, failure: { line: 5 } });
   t.same(job.unprocessed, [{ from_line: 4, to_line: null }]);
   t.equal((await app.sql`SELECT FROM users`).length, 3);
 
-  const damaged = gzipSync(Buffer.from(ndjson(...Array.from({ length: 2000 }, (_, n) => user(n + 10)))));
+  const damaged = gzipSync(Buffer.from(ndjson(...Array.from({ length: 400 }, (_, n) => user(n + 10)))));
   const half = await importFile(app, {
     resource: 'users',
     name: 'users.ndjson.gz',
@@ -252,7 +274,7 @@ t.test('a file that cannot be read on: what came before is loaded, the rest is n
 });
 
 t.test('missing columns fail the job at once, by name', async (t) => {
-  const app = await build(t);
+  const app = await fresh(100);
   const content = `id,name\n${id(1)},One\n`;
   const job = await importFile(app, { resource: 'users', name: 'users.csv', content });
   t.match(job, {
@@ -263,7 +285,7 @@ t.test('missing columns fail the job at once, by name', async (t) => {
 });
 
 t.test('what was given is kept: times, blanks, case; what was not gets its default', async (t) => {
-  const app = await build(t);
+  const app = await fresh(100);
   const content = ndjson(
     user(1, {
       name: '  two blanks ',
@@ -296,3 +318,5 @@ t.test('past MAX_ROW_ERRORS, past MAX_UNPACKED_SIZE: failed, with counters that 
   t.match(large, { status: 'failed', failure: { code: 'file_too_large' }, failed: 0 });
   t.equal((await app.sql`SELECT FROM users`).length, large.successful);
 });
+
+t.end();

@@ -171,6 +171,12 @@ t.test('without API keys only local requests are served', async (t) => {
   }
   t.notOk(isLocalHost(undefined));
   t.match((await call({ host: 'evil.example' })).json(), { status: 403, code: 'not_local' });
+  const forwarded = { forwarded: 'host=localhost;for=127.0.0.1', 'x-forwarded-host': 'localhost' };
+  t.match(
+    (await call({ host: 'evil.example', ...forwarded, 'x-forwarded-for': '127.0.0.1' })).json(),
+    { code: 'not_local' },
+    'whatever a proxy, or who calls himself one, forwards',
+  );
   t.match(
     await app.inject({ url: '/nowhere', headers: { host: 'evil.example' } }),
     { statusCode: 403 },

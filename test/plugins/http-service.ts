@@ -9,7 +9,7 @@ import problemDetails from '../../plugins/problem-details.ts';
 import rateLimit from '../../plugins/rate-limit.ts';
 import securityHeaders from '../../plugins/security-headers.ts';
 import { loadConfig } from '../../src/config.ts';
-import { serverOptions } from '../../src/http/server-options.ts';
+import { serverOptionsOf } from '../../src/http/server-options.ts';
 
 export interface HttpService {
   app: FastifyInstance;
@@ -30,9 +30,10 @@ export async function httpService(
       done();
     },
   });
-  const app = Fastify({ ...serverOptions, logger: { level: 'debug', stream } });
+  const config = loadConfig(env);
+  const app = Fastify({ ...serverOptionsOf(config), logger: { level: 'debug', stream } });
   test.after(async () => await app.close());
-  app.decorate('config', loadConfig(env));
+  app.decorate('config', config);
   await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);

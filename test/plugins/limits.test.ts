@@ -72,11 +72,35 @@ t.test('requests a minute', async (t) => {
     t.equal(await status(open, '2001:db8:0:1:ffff::2'), 429, 'one client has a whole /64');
     t.equal(await status(open, '2001:db8:0:2::1'), 200);
 
+    const forwarded = { 'x-forwarded-for': '203.0.113.9' };
+    t.equal(await status(open, '192.0.2.1', forwarded), 429, 'what is forwarded counts for nothing');
+
     const keyed = await httpService(t, { API_KEYS, RATE_LIMIT: '2' }, addRoutes);
     t.equal(await status(keyed, '192.0.2.1', { 'x-api-key': `${secrets.ann}x` }), 401);
     t.equal(await status(keyed, '192.0.2.1'), 401);
     t.equal(await status(keyed, '192.0.2.1', { 'x-api-key': 'another-guess' }), 429, 'guessing is limited');
     t.equal(await status(keyed, '192.0.2.1', as('ann')), 200, 'whose key is known is none of them');
+  });
+
+  t.test('behind a proxy that is trusted, of the client that it names', async (t) => {
+    stopClock(t);
+    const env = { AUTH: 'none', RATE_LIMIT: '1', TRUST_PROXY: '10.0.0.0/8' };
+    const { app, logged } = await httpService(t, env, addRoutes);
+    const ask = async (remoteAddress: string, forwarded: string) => {
+      const headers = { 'x-forwarded-for': forwarded };
+      return (await app.inject({ url: '/read', remoteAddress, headers })).statusCode;
+    };
+    t.equal(await ask('10.0.0.5', '203.0.113.1'), 200);
+    t.equal(await ask('10.0.0.6', '203.0.113.1'), 429, 'whichever proxy it comes by');
+    t.equal(await ask('10.0.0.5', '203.0.113.2, 10.1.1.1'), 200, 'by two proxies');
+    t.equal(await ask('10.0.0.5', '203.0.113.77, 203.0.113.1'), 429, 'what the client says itself counts for nothing');
+    t.equal(await ask('192.0.2.1', '203.0.113.3'), 200);
+    t.equal(await ask('192.0.2.1', '203.0.113.4'), 429, 'nor does what comes by nobody that is trusted');
+    for (const nonsense of ['', ',', 'unknown', '999.1.1.1', 'x'.repeat(5_000)]) {
+      t.ok([200, 429].includes(await ask('10.0.0.7', nonsense)), JSON.stringify(nonsense.slice(0, 20)));
+    }
+    const addresses = logged.map(({ req }) => (req as { remoteAddress?: string } | undefined)?.remoteAddress);
+    t.ok(addresses.includes('203.0.113.2'), 'the log names the client');
   });
 
   t.test('never of whom asks whether the service lives', async (t) => {

@@ -3,10 +3,11 @@ import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { openPool, type Sql, type TransactionSql } from '../../db/client.ts';
 import { copyInto } from '../../db/copy.ts';
+import { rowErrorColumns } from '../../db/tables.ts';
 import { inFileOrder, valueReader } from '../../src/import/chunk-rows.ts';
 import { rowTarget } from '../../src/resource-table.ts';
 import { defineResource } from '../../src/resources/resource.ts';
-import { encodeRowErrors, type RowError, rowErrorColumns } from '../../workers/row-error.ts';
+import { encodeRowErrors, type RowError } from '../../workers/row-error.ts';
 import { createDatabase } from '../databases.ts';
 import { jobId, parse } from './chunks.ts';
 

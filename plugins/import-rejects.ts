@@ -1,0 +1,85 @@
+// GET /v1/imports/:job_id/rejects: the rejected records as a file, to be mended and posted again.
+import { Readable } from 'node:stream';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { create as contentDisposition } from 'content-disposition';
+import fp from 'fastify-plugin';
+import { Type } from 'typebox';
+import type { Job } from '../db/jobs.ts';
+import { sqlstateOf } from '../db/sqlstate.ts';
+import { FileFault } from '../src/import/file-fault.ts';
+import type { ImportOptions } from '../src/import/import-options.ts';
+import { listableThrough } from '../src/import/import-view.ts';
+import { openRejects } from '../src/import/open-rejects.ts';
+import { type Problem, problem } from '../src/problems.ts';
+import { requireJob } from '../src/require-job.ts';
+import { mediaTypes } from '../src/resources/formats.ts';
+
+const RejectsQuery = Type.Object(
+  {
+    with: Type.Optional(
+      Type.Enum(['errors'], { description: 'Adds the reasons, as a last column or property; an import ignores it.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export default fp(
+  async (instance) => {
+    const app = instance.withTypeProvider<TypeBoxTypeProvider>();
+    const { config, db, storage, streams } = app;
+    const services = { streams, uploads: storage.uploads, maxRecordBytes: config.import.maxRecordBytes };
+
+    app.get(
+      '/v1/imports/:job_id/rejects',
+      {
+        config: { scope: 'read' },
+        schema: { params: Type.Object({ job_id: Type.String() }), querystring: RejectsQuery },
+      },
+      async (request, reply) => {
+        const job = await requireJob(db, 'import', request.params.job_id, request.jobsOf);
+        const { file } = job;
+        if (file === null || (await storage.uploads.size(file)) === null) throw uploadGone(job);
+        const setHeaders = (format: keyof typeof mediaTypes) =>
+          reply
+            .type(mediaTypes[format])
+            .header('content-disposition', contentDisposition(nameOf(job)))
+            .header('cache-control', 'no-store')
+            .header('vary', 'accept-encoding');
+        if (request.method === 'HEAD') return setHeaders(job.format as keyof typeof mediaTypes).send(Readable.from([]));
+        const asked = {
+          job: { ...job, file },
+          throughRecord: await listableThrough(db, job),
+          withReasons: request.query.with === 'errors',
+        };
+        return await reply.sendRows(async (options) => {
+          try {
+            const { bytes, format } = await openRejects(services, asked, options);
+            setHeaders(format);
+            return bytes;
+          } catch (error) {
+            throw explain(error, job);
+          }
+        });
+      },
+    );
+  },
+  { name: 'import-rejects', dependencies: ['auth', 'database', 'storage', 'stream-pool'] },
+);
+
+/** That of the upload, unpacked, without whatever looks like a path. */
+function nameOf({ options }: Job): string {
+  const { fileName } = options as unknown as ImportOptions;
+  return `rejected_${fileName.split(/[/\\]/).at(-1)!.replace(/\.gz$/i, '')}`;
+}
+
+function uploadGone({ id }: Job): Problem {
+  const detail = `the uploaded file is no longer stored (UPLOAD_TTL); its row errors are at /v1/imports/${id}/errors`;
+  return problem('upload_gone', detail);
+}
+
+function explain(error: unknown, job: Job): unknown {
+  if (error instanceof FileFault) {
+    return problem('file_unreadable', `no record of the file was read: ${error.message}; mend the file itself`);
+  }
+  return sqlstateOf(error) === 'ENOENT' ? uploadGone(job) : error;
+}
