@@ -6,7 +6,7 @@ import type { GroupsSchema } from '../../plugins/import-error-groups.ts';
 import type { PreviewSchema } from '../../plugins/import-preview.ts';
 import type { OverviewSchema } from '../../plugins/overview.ts';
 import type { ResourcesSchema } from '../../plugins/resources.ts';
-import type { ExportSchema } from '../export/export-view.ts';
+import type { ExportPageSchema, ExportSchema } from '../export/export-view.ts';
 import type {
   ImportProgressSchema,
   ImportSchema,
@@ -16,7 +16,6 @@ import type {
 } from '../import/import-view.ts';
 import type { Format } from '../resources/formats.ts';
 
-export type { ExportPage } from '../export/list-exports.ts';
 export type { Format };
 export type JobStatus = Static<typeof JobStatusSchema>;
 export type Import = Static<typeof ImportSchema>;
@@ -25,6 +24,7 @@ export type ImportSummary = Static<typeof ImportSummarySchema>;
 export type ImportState = Static<typeof ImportProgressSchema>;
 export type RowError = Static<typeof RowErrorSchema>;
 export type Export = Static<typeof ExportSchema>;
+export type ExportPage = Static<typeof ExportPageSchema>;
 export type Preview = Static<typeof PreviewSchema>;
 export type Estimate = Static<typeof EstimateSchema>;
 export type Overview = Static<typeof OverviewSchema>;
