@@ -1,6 +1,5 @@
 import { html } from 'htm/preact';
 import { Select } from '../../components/select.js';
-import { useResources } from '../../state/use-resources.js';
 
 const delimiters = /** @type {const} */ ([
   [',', 'Comma'],
@@ -11,12 +10,12 @@ const delimiters = /** @type {const} */ ([
 /**
  * What the file is taken for; each can be corrected.
  * @param {{
+ *   known: import('../../types.ts').ResourceList,
  *   choices: import('./import-view.js').Choices, preview: import('../../types.ts').Preview | null, locked: boolean,
  *   onChange: (change: Partial<import('./import-view.js').Choices>) => void,
  * }} props
  */
-export function FileOptions({ choices, preview, locked, onChange }) {
-  const { resources, formats } = useResources();
+export function FileOptions({ known: { resources, formats }, choices, preview, locked, onChange }) {
   const format = choices.format || preview?.format || '';
   const delimiter = choices.delimiter || nameOfDelimiter(preview?.delimiter);
   const guessed = choices.resource !== '' && choices.resource === preview?.resource_guess;

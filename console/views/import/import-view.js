@@ -3,6 +3,7 @@ import { html } from 'htm/preact';
 import { useCallback, useState } from 'preact/hooks';
 import { Notice } from '../../components/notice.js';
 import { go } from '../../state/route.js';
+import { useResources } from '../../state/use-resources.js';
 import { ChooseFile } from './choose-file.js';
 import { FileOptions } from './file-options.js';
 import { PreviewPanel } from './preview-panel.js';
@@ -21,6 +22,8 @@ export function ImportView({ query: { resource: asked = '', corrects } }) {
   const [file, setFile] = useState(/** @type {File | null} */ (null));
   const [choices, setChoices] = useState(/** @type {Choices} */ ({ resource: asked, format: '', delimiter: '' }));
   const [sending, setSending] = useState(false);
+  // Asked for before there is a file: an API key that is wanted is asked for first.
+  const known = useResources();
   const { preview, error } = usePreview(file, choices);
 
   const choose = useCallback(
@@ -35,6 +38,12 @@ export function ImportView({ query: { resource: asked = '', corrects } }) {
   /** @type {Record<string, string>} */
   const options = { resource, ...(choices.format && { format: choices.format }) };
   if (choices.delimiter) options.delimiter = choices.delimiter;
+
+  const send = (/** @type {boolean} */ going) => {
+    setSending(going);
+    // What was guessed holds from here on, whatever becomes of the preview: a retry is to be the same request.
+    if (going) setChoices({ ...choices, resource });
+  };
 
   return html`
     <h1 tabindex="-1">Import a file</h1>
@@ -52,10 +61,10 @@ export function ImportView({ query: { resource: asked = '', corrects } }) {
     ${
       file &&
       html`
-        <${FileOptions} choices=${{ ...choices, resource }} preview=${preview} locked=${sending}
+        <${FileOptions} known=${known} choices=${{ ...choices, resource }} preview=${preview} locked=${sending}
           onChange=${(/** @type {Partial<Choices>} */ change) => setChoices({ ...choices, ...change })} />
         <${UploadPanel} key=${`${file.name} ${file.lastModified} ${JSON.stringify(options)}`} file=${file}
-          options=${options} ready=${resource !== ''} onSending=${setSending}
+          options=${options} ready=${resource !== ''} onSending=${send}
           onAccepted=${(/** @type {string} */ id) => go(`imports/${id}`)} />
         <${PreviewPanel} preview=${preview} error=${error} hasResource=${resource !== ''} />
       `
