@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
+import consolePage from '../plugins/console.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
 import docs from '../plugins/docs.ts';
@@ -65,8 +66,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
-  await app.register(openapi);
   await app.register(tracing);
+  await app.register(openapi);
   await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
@@ -108,4 +109,5 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(overview);
   await app.register(docs);
   await app.register(seed);
+  await app.register(consolePage);
 }

@@ -34,3 +34,9 @@ export interface ChunkStart {
   firstLine: number;
   records: number;
 }
+
+/** What others of the process like to know. */
+export interface JobListener {
+  chunkLoaded?(job: Job, counts: { loaded: number; rejected: number }): void;
+  jobEnded?(job: Job): void;
+}

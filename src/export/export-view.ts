@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import type { Job } from '../../db/jobs.ts';
-import { perSecond } from '../figures.ts';
+import { elapsedMs, perSecond } from '../figures.ts';
 import { JobStatusSchema } from '../import/import-view.ts';
 import { cursorPattern } from '../page-cursor.ts';
 import { readOptions } from './export-options.ts';
@@ -48,7 +48,7 @@ export const ExportPageSchema = Type.Object(
 
 export function viewExport(job: Job, now = new Date()): Static<typeof ExportSchema> {
   const { started_at, completed_at, expires_at, total_records } = job;
-  const durationMs = started_at ? Number(completed_at ?? now) - Number(started_at) : null;
+  const durationMs = started_at ? elapsedMs(started_at, completed_at ?? now) : null;
   return {
     job_id: job.id,
     type: 'export',

@@ -6,7 +6,7 @@ import type { Job } from '../../db/jobs.ts';
 import { findAwaited, type Parents } from '../../db/queue-entries.ts';
 import { listRowErrors } from '../../db/row-errors.ts';
 import { type Database, endedStatuses, type RowErrorsTable } from '../../db/tables.ts';
-import { percentage, perSecond } from '../figures.ts';
+import { elapsedMs, percentage, perSecond } from '../figures.ts';
 
 const listedErrors = 100;
 
@@ -100,7 +100,7 @@ export function viewRowError({ line, record, field, code, message, value }: RowE
 export function summariseImport(job: Job): Static<typeof ImportSummarySchema> {
   const processed = job.successful + job.failed;
   const bytesTotal = job.bytes_total ?? 0;
-  const durationMs = job.started_at ? Number(job.completed_at ?? new Date()) - Number(job.started_at) : null;
+  const durationMs = job.started_at ? elapsedMs(job.started_at, job.completed_at ?? new Date()) : null;
   const share = bytesTotal > 0 ? (Math.min(job.bytes_processed, bytesTotal) / bytesTotal) * 100 : 0;
   return {
     job_id: job.id,
