@@ -78,7 +78,7 @@ export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
 export async function cancelJob(db: Db, type: JobType, id: string): Promise<Job | undefined> {
   return await db
     .updateTable('bulk.jobs')
-    .set({ status: 'cancelled', completed_at: sql<Date>`now()` })
+    .set({ status: 'cancelled', completed_at: sql<Date>`greatest(now(), started_at)` })
     .where('id', '=', id)
     .where('type', '=', type)
     .where('status', 'in', unfinished)
@@ -115,7 +115,7 @@ export type JobEnd = { status: 'completed' | 'failed'; failure?: JobFailure } & 
 export async function endJob(db: Db, job: Pick<Job, 'id' | 'attempt'>, end: JobEnd): Promise<Job | undefined> {
   return await db
     .updateTable('bulk.jobs')
-    .set({ ...end, completed_at: sql<Date>`now()` })
+    .set({ ...end, completed_at: sql<Date>`greatest(now(), started_at)` })
     .where('id', '=', job.id)
     .where('attempt', '=', job.attempt)
     .where('status', '=', 'processing')

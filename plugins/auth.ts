@@ -1,6 +1,6 @@
 // Who may do what. With API keys: every route states the scope that it takes, and a route that states none keeps the
 // service from starting. Without: only requests from this machine are served, unless AUTH=none says that all are meant.
-import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
+import type { FastifyRequest, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Scope } from '../src/api-keys.ts';
 import { presentedSecret } from '../src/http/api-key-header.ts';
@@ -19,8 +19,13 @@ const scopes: readonly unknown[] = ['read', 'write', 'public'];
 export default fp(
   async (app) => {
     const { keys, open, corsOrigin } = app.config.access;
-    app.addHook('onRoute', ({ method, url, config }) => {
-      if (!scopes.includes(config?.scope)) throw new Error(`route ${method} ${url} states no scope`);
+    const routes: RouteOptions[] = [];
+    app.addHook('onRoute', (route) => void routes.push(route));
+    // Not at once: whoever registers the routes of a package gives them their scope in a hook that runs after this one.
+    app.addHook('onReady', async () => {
+      for (const { method, url, config } of routes) {
+        if (!scopes.includes(config?.scope)) throw new Error(`route ${method} ${url} states no scope`);
+      }
     });
     if (keys.length > 0) app.addHook('onRequest', checkKey);
     else if (!open) app.addHook('onRequest', checkLocal(corsOrigin ?? []));

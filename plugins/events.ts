@@ -9,7 +9,9 @@ import type { JobType } from '../db/jobs.ts';
 import { EventStream } from '../src/events/event-stream.ts';
 import { JobFeeds } from '../src/events/job-feeds.ts';
 import { endStalledResponse } from '../src/export/end-stalled-response.ts';
+import { exportDocs } from '../src/export/export-docs.ts';
 import { viewExport } from '../src/export/export-view.ts';
+import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import { viewProgress } from '../src/import/import-view.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -20,9 +22,10 @@ export interface EventsOptions {
 }
 
 const retrySeconds = 30;
+const docs = { import: importDocs.events, export: exportDocs.events } as const;
 
 const schema = {
-  params: Type.Object({ job_id: Type.String() }),
+  params: JobParams,
   headers: Type.Object({
     'last-event-id': Type.Optional(Type.String({ description: 'A state that the client has is not sent again.' })),
   }),
@@ -49,7 +52,7 @@ export default fp<EventsOptions>(
       },
       log: app.log as Logger,
     });
-    telemetry.observe({ jobEnded: () => feeds.look() });
+    telemetry.listen({ jobEnded: () => feeds.look() });
 
     /** Open streams, with the API key that each belongs to. */
     const open = new Map<EventStream, string | undefined>();
@@ -95,7 +98,8 @@ export default fp<EventsOptions>(
     }
 
     for (const type of ['import', 'export'] as const) {
-      app.get(`/v1/${type}s/:job_id/events`, { config: { scope: 'read' }, schema }, async (request, reply) => {
+      const config = { scope: 'read', docs: docs[type] } as const;
+      app.get(`/v1/${type}s/:job_id/events`, { config, schema }, async (request, reply) => {
         return await sendEvents(type, request.params.job_id, request, reply);
       });
     }

@@ -8,35 +8,21 @@ import { findJob, type Job } from '../db/jobs.ts';
 import { cancel } from '../src/cancel-job.ts';
 import { acceptExport, fingerprintOf, parseJobRequest } from '../src/export/accept-export.ts';
 import { endStalledResponse } from '../src/export/end-stalled-response.ts';
+import { exportDocs } from '../src/export/export-docs.ts';
 import { fileNameOf, readOptions } from '../src/export/export-options.ts';
-import { ExportSchema, hasFile, viewExport } from '../src/export/export-view.ts';
+import { AcceptedExportSchema, ExportSchema, hasFile, viewExport } from '../src/export/export-view.ts';
 import { isUnmodified, parseRange } from '../src/export/parse-range.ts';
 import { runExport } from '../src/export/run-export.ts';
 import type { FileStore } from '../src/file-store.ts';
-import { hasEnded, JobStatusSchema } from '../src/import/import-view.ts';
+import { JobParams } from '../src/import/import-docs.ts';
+import { hasEnded } from '../src/import/import-view.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
 import { type Format, mediaTypes } from '../src/resources/formats.ts';
 import { assertSameRequest } from './idempotency.ts';
 
-const AcceptedSchema = Type.Object({
-  job_id: Type.String({ format: 'uuid' }),
-  status: JobStatusSchema,
-  resource: Type.String(),
-  format: Type.String(),
-});
-const JobParams = Type.Object({ job_id: Type.String() });
-
-/** For the documentation: the values are checked in src/export, with messages that name what a field accepts. */
-const JobBody = Type.Object({
-  resource: Type.Optional(Type.Unknown({ description: 'Name of the resource; required.' })),
-  format: Type.Optional(Type.Unknown({ description: 'csv, ndjson (default) or json.' })),
-  fields: Type.Optional(Type.Unknown({ description: 'Names of fields, in the order of the output; default: all.' })),
-  filters: Type.Optional(Type.Unknown({ description: '{ field: value } or { field: { operator: value } }.' })),
-  sort: Type.Optional(Type.Unknown({ description: 'Name of a field, after a - for descending.' })),
-  limit: Type.Optional(Type.Unknown({ description: 'Records at most.' })),
-  compression: Type.Optional(Type.Unknown({ description: 'gzip; default: none.' })),
-});
+/** Its properties are checked in src/export, with messages that name what a field accepts. */
+const JobBody = Type.Object({});
 
 export default fp(
   async (instance) => {
@@ -66,7 +52,10 @@ export default fp(
 
     app.post(
       '/v1/exports',
-      { config: { scope: 'write' }, schema: { body: JobBody, response: { 202: AcceptedSchema, 200: ExportSchema } } },
+      {
+        config: { scope: 'write', docs: exportDocs.create },
+        schema: { body: JobBody, response: { 202: AcceptedExportSchema, 200: ExportSchema } },
+      },
       async (request, reply) => {
         const asked = parseJobRequest(request.body);
         const claim = await app.idempotency.claim(request);
@@ -81,10 +70,15 @@ export default fp(
           }
           await quotas.assertRoom('export', request.owner);
           const services = { db, enqueueReady: queue.enqueueReady };
-          const job = await acceptExport(services, asked, request.owner, async (tx, job) => {
-            await quotas.assertWithin(tx, job);
-            await claim.complete(tx, fingerprint, job.id);
-          });
+          const job = await acceptExport(
+            services,
+            { ...asked, trace: request.trace },
+            request.owner,
+            async (tx, job) => {
+              await quotas.assertWithin(tx, job);
+              await claim.complete(tx, fingerprint, job.id);
+            },
+          );
           request.log.info({ job_id: job.id, resource: job.resource, format: job.format }, 'Export accepted');
           reply.code(202).header('location', `/v1/exports/${job.id}`);
           return { job_id: job.id, status: job.status, resource: job.resource, format: job.format };
@@ -96,13 +90,16 @@ export default fp(
 
     app.get(
       '/v1/exports/:job_id',
-      { config: { scope: 'read' }, schema: { params: JobParams, response: { 200: ExportSchema } } },
+      {
+        config: { scope: 'read', docs: exportDocs.get },
+        schema: { params: JobParams, response: { 200: ExportSchema } },
+      },
       async ({ params, jobsOf }) => viewExport(await requireJob(db, 'export', params.job_id, jobsOf)),
     );
 
     app.get(
       '/v1/exports/:job_id/download',
-      { config: { scope: 'read' }, schema: { params: JobParams } },
+      { config: { scope: 'read', docs: exportDocs.download }, schema: { params: JobParams } },
       async (request, reply) => {
         const job = await requireJob(db, 'export', request.params.job_id, request.jobsOf);
         endStalledResponse(reply.raw, config.clientPace);
@@ -112,7 +109,10 @@ export default fp(
 
     app.post(
       '/v1/exports/:job_id/cancel',
-      { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ExportSchema } } },
+      {
+        config: { scope: 'write', docs: exportDocs.cancel },
+        schema: { params: JobParams, response: { 202: ExportSchema } },
+      },
       async ({ params, jobsOf }, reply) => {
         const cancelled = await cancel({ db, queue, observer: app.telemetry.jobs }, 'export', params.job_id, jobsOf);
         reply.code(202);

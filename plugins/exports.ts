@@ -2,7 +2,9 @@
 // routes are in export-jobs.ts.
 import { Readable } from 'node:stream';
 import fp from 'fastify-plugin';
+import { exportDocs } from '../src/export/export-docs.ts';
 import { fileNameOf } from '../src/export/export-options.ts';
+import { ExportPageSchema } from '../src/export/export-view.ts';
 import { asksForJobs, listExports } from '../src/export/list-exports.ts';
 import { openRows } from '../src/export/open-rows.ts';
 import { parseSelection, splitQuery } from '../src/export/parse-selection.ts';
@@ -10,9 +12,14 @@ import { nextLink } from '../src/page-link.ts';
 import { mediaTypes } from '../src/resources/formats.ts';
 import { resources } from '../src/resources/index.ts';
 
+const options = {
+  config: { scope: 'read', docs: exportDocs.read },
+  schema: { response: { 200: ExportPageSchema } },
+} as const;
+
 export default fp(
   async (app) => {
-    app.get('/v1/exports', { config: { scope: 'read' } }, async (request, reply) => {
+    app.get('/v1/exports', options, async (request, reply) => {
       const query = request.query as Readonly<Record<string, unknown>>;
       if (asksForJobs(query)) {
         const { limit, ...page } = await listExports(app.db, query, request.jobsOf);

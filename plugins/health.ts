@@ -1,16 +1,21 @@
 // GET /health: can this process do its work? Answers within two seconds whatever the database does, and on a connection
 // of its own, so that a busy pool does not look like a database that is gone. GET /health/live: does it run at all?
-import { access, constants, statfs } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { verdictOf } from '../db/sqlstate.ts';
 import { versionText } from '../src/help.ts';
 import { quiet } from '../src/logger.ts';
+import { HealthSchema, LivenessSchema, serviceDocs } from '../src/service-docs.ts';
 
 const service = 'bulk-import-export-api';
 const databaseTimeoutMs = 2_000;
 
 const config = { scope: 'public', unlimited: true } as const;
+const health = {
+  config: { ...config, docs: serviceDocs.health },
+  schema: { response: { 200: HealthSchema, 503: HealthSchema } },
+};
+const live = { config: { ...config, docs: serviceDocs.live }, schema: { response: { 200: LivenessSchema } } };
 
 type Check = { status: 'up' | 'down' } & Record<string, unknown>;
 
@@ -44,13 +49,13 @@ export default fp(
       return { status: healthy ? 'healthy' : 'unhealthy', checks } as const;
     });
 
-    app.get('/health', { config, logLevel }, async (_request, reply) => {
+    app.get('/health', { ...health, logLevel }, async (_request, reply) => {
       const { status, checks } = await app.checkHealth();
       reply.code(status === 'healthy' ? 200 : 503);
       return { status, ...describeService(), checks };
     });
 
-    app.get('/health/live', { config, logLevel }, async () => ({ status: 'alive', ...describeService() }));
+    app.get('/health/live', { ...live, logLevel }, async () => ({ status: 'alive', ...describeService() }));
   },
   { name: 'health', dependencies: ['auth', 'monitor', 'storage', 'parse-pool', 'job-queue'] },
 );
@@ -70,11 +75,10 @@ async function ping({ monitor, log }: FastifyInstance): Promise<Check> {
   }
 }
 
-async function checkStorage({ config, log }: FastifyInstance): Promise<Check> {
+async function checkStorage({ storage: { uploads, exports }, log }: FastifyInstance): Promise<Check> {
   try {
-    await Promise.all([config.uploadDir, config.exportDir].map((folder) => access(folder, constants.W_OK)));
-    const { bavail, bsize } = await statfs(config.uploadDir);
-    return { status: 'up', free_bytes: bavail * bsize };
+    const [{ freeBytes }] = await Promise.all([uploads.findRoom(), exports.findRoom()]);
+    return { status: 'up', free_bytes: freeBytes };
   } catch (error) {
     log.warn({ err: error }, 'The folders of uploads and exports cannot be written');
     return { status: 'down' };

@@ -6,6 +6,7 @@ import { type ErrorGroup, groupRowErrors } from '../db/error-groups.ts';
 import type { Job } from '../db/jobs.ts';
 import { sqlstateOf } from '../db/sqlstate.ts';
 import { acquireConnection } from '../src/export/open-copy.ts';
+import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
 import { refuseBusy } from './stream-pool.ts';
@@ -18,28 +19,31 @@ export interface GroupsOptions {
   timeoutMs?: number;
 }
 
-const GroupsSchema = Type.Object({
-  job_id: Type.String({ format: 'uuid' }),
-  error_count: Type.Integer({ minimum: 0 }),
-  groups: Type.Array(
-    Type.Object({
-      field: Type.Union([Type.String(), Type.Null()]),
-      code: Type.String(),
-      message: Type.String({ description: 'Without what differs from record to record.' }),
-      count: Type.Integer({ minimum: 1 }),
-      examples: Type.Array(
-        Type.Object({
-          line: Type.Integer({ minimum: 1 }),
-          record: Type.Integer({ minimum: 1 }),
-          value: Type.Optional(Type.String()),
-        }),
-        { description: 'Up to five, in the order of the file.' },
-      ),
-    }),
-    { description: `By count, ${maxGroups} at most.` },
-  ),
-  truncated: Type.Boolean({ description: `There are more than ${maxGroups} groups.` }),
-});
+export const GroupsSchema = Type.Object(
+  {
+    job_id: Type.String({ format: 'uuid' }),
+    error_count: Type.Integer({ minimum: 0 }),
+    groups: Type.Array(
+      Type.Object({
+        field: Type.Union([Type.String(), Type.Null()]),
+        code: Type.String(),
+        message: Type.String({ description: 'Without what differs from record to record.' }),
+        count: Type.Integer({ minimum: 1 }),
+        examples: Type.Array(
+          Type.Object({
+            line: Type.Integer({ minimum: 1 }),
+            record: Type.Integer({ minimum: 1 }),
+            value: Type.Optional(Type.String()),
+          }),
+          { description: 'Up to five, in the order of the file.' },
+        ),
+      }),
+      { description: `By count, ${maxGroups} at most.` },
+    ),
+    truncated: Type.Boolean({ description: `There are more than ${maxGroups} groups.` }),
+  },
+  { title: 'ErrorGroups' },
+);
 
 export default fp<GroupsOptions>(
   async (instance, { timeoutMs = 30_000 }) => {
@@ -69,8 +73,8 @@ export default fp<GroupsOptions>(
     app.get(
       '/v1/imports/:job_id/errors/groups',
       {
-        config: { scope: 'read' },
-        schema: { params: Type.Object({ job_id: Type.String() }), response: { 200: GroupsSchema } },
+        config: { scope: 'read', docs: importDocs.groups },
+        schema: { params: JobParams, response: { 200: GroupsSchema } },
       },
       async ({ params, jobsOf }): Promise<Static<typeof GroupsSchema>> => {
         const job = await requireJob(db, 'import', params.job_id, jobsOf);

@@ -1,24 +1,14 @@
 // The error report of an import: pages of JSON, or all of it as one stream.
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fp from 'fastify-plugin';
-import { Type } from 'typebox';
 import { type ErrorCursor, listRowErrors } from '../db/row-errors.ts';
+import { ErrorsQuery, ErrorsSchema } from '../src/import/errors-page.ts';
+import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import { hasEnded, listableThrough, viewRowError } from '../src/import/import-view.ts';
 import { openReport } from '../src/import/open-report.ts';
 import { nextLink } from '../src/page-link.ts';
 import { requireJob } from '../src/require-job.ts';
 import { mediaTypes } from '../src/resources/formats.ts';
-
-const ErrorsQuery = Type.Object(
-  {
-    format: Type.Enum(['json', 'csv', 'ndjson'], { default: 'json' }),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
-    after: Type.Optional(
-      Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,6}$', description: 'The `next` of the page before.' }),
-    ),
-  },
-  { additionalProperties: false },
-);
 
 export default fp(
   async (instance) => {
@@ -28,8 +18,8 @@ export default fp(
     app.get(
       '/v1/imports/:job_id/errors',
       {
-        config: { scope: 'read' },
-        schema: { params: Type.Object({ job_id: Type.String() }), querystring: ErrorsQuery },
+        config: { scope: 'read', docs: importDocs.errors },
+        schema: { params: JobParams, querystring: ErrorsQuery, response: { 200: ErrorsSchema } },
       },
       async ({ params, jobsOf, query: { format, limit, after } }, reply) => {
         const job = await requireJob(db, 'import', params.job_id, jobsOf);

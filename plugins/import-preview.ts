@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fp from 'fastify-plugin';
 import { type Static, Type } from 'typebox';
 import { checkImportRequest } from '../src/import/accept-import.ts';
+import { importDocs } from '../src/import/import-docs.ts';
 import { guessFormat, type Preview, previewFile } from '../src/import/preview-file.ts';
 import { problem } from '../src/problems.ts';
 import { formats } from '../src/resources/formats.ts';
@@ -28,47 +29,50 @@ const PreviewQuery = Type.Object(
   { additionalProperties: false },
 );
 
-const PreviewSchema = Type.Object({
-  resource: Type.Union([Type.String(), Type.Null()], { description: 'That asked for, or the guess.' }),
-  resource_guess: Type.Union([Type.String(), Type.Null()], {
-    description: 'What the columns and the file name speak for; null: nothing that is known.',
-  }),
-  format: Type.Enum([...formats], { description: 'ndjson for a .json file that starts with an object.' }),
-  delimiter: Type.Optional(Type.Enum([',', ';', '\t'])),
-  columns: Type.Array(
-    Type.Object({
-      name: Type.String({ description: 'Cut at 100 characters.' }),
-      field: Type.Union([Type.String(), Type.Null()], { description: 'The field it feeds; null: it is ignored.' }),
+export const PreviewSchema = Type.Object(
+  {
+    resource: Type.Union([Type.String(), Type.Null()], { description: 'That asked for, or the guess.' }),
+    resource_guess: Type.Union([Type.String(), Type.Null()], {
+      description: 'What the columns and the file name speak for; null: nothing that is known.',
     }),
-  ),
-  missing_columns: Type.Array(Type.String(), { description: 'Required fields that no column feeds.' }),
-  records: Type.Array(
-    Type.Object({
-      line: Type.Integer({ minimum: 1 }),
-      record: Type.Integer({ minimum: 1 }),
-      values: Type.Record(Type.String(), Type.Unknown(), {
-        description: 'By column, as they were sent, cut at 500 characters; arrays and objects as JSON text.',
+    format: Type.Enum([...formats], { description: 'ndjson for a .json file that starts with an object.' }),
+    delimiter: Type.Optional(Type.Enum([',', ';', '\t'])),
+    columns: Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'Cut at 100 characters.' }),
+        field: Type.Union([Type.String(), Type.Null()], { description: 'The field it feeds; null: it is ignored.' }),
       }),
-      errors: Type.Array(
-        Type.Object({
-          field: Type.Optional(Type.String()),
-          code: Type.String(),
-          message: Type.String(),
-          value: Type.Optional(Type.String()),
-        }),
-      ),
-    }),
-    { description: 'The first 100. Keys and references are looked up by the import alone.' },
-  ),
-  checked: Type.Integer({ minimum: 0, description: 'Records of the body that were checked, 20,000 at most.' }),
-  rejected: Count,
-  failure: Type.Optional(
-    Type.Object(
-      { code: Type.String(), detail: Type.String(), line: Type.Optional(Count) },
-      { description: 'Why the import would fail.' },
     ),
-  ),
-});
+    missing_columns: Type.Array(Type.String(), { description: 'Required fields that no column feeds.' }),
+    records: Type.Array(
+      Type.Object({
+        line: Type.Integer({ minimum: 1 }),
+        record: Type.Integer({ minimum: 1 }),
+        values: Type.Record(Type.String(), Type.Unknown(), {
+          description: 'By column, as they were sent, cut at 500 characters; arrays and objects as JSON text.',
+        }),
+        errors: Type.Array(
+          Type.Object({
+            field: Type.Optional(Type.String()),
+            code: Type.String(),
+            message: Type.String(),
+            value: Type.Optional(Type.String()),
+          }),
+        ),
+      }),
+      { description: 'The first 100. Keys and references are looked up by the import alone.' },
+    ),
+    checked: Type.Integer({ minimum: 0, description: 'Records of the body that were checked, 20,000 at most.' }),
+    rejected: Count,
+    failure: Type.Optional(
+      Type.Object(
+        { code: Type.String(), detail: Type.String(), line: Type.Optional(Count) },
+        { description: 'Why the import would fail.' },
+      ),
+    ),
+  },
+  { title: 'Preview' },
+);
 
 export default fp(
   async (instance) => {
@@ -87,7 +91,7 @@ export default fp(
       app.post(
         '/v1/imports/preview',
         {
-          config: { scope: 'write' },
+          config: { scope: 'write', docs: importDocs.preview },
           bodyLimit: maxSampleBytes,
           schema: { querystring: PreviewQuery, response: { 200: PreviewSchema } },
         },

@@ -7,6 +7,7 @@ import { Type } from 'typebox';
 import type { Job } from '../db/jobs.ts';
 import { sqlstateOf } from '../db/sqlstate.ts';
 import { FileFault } from '../src/import/file-fault.ts';
+import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import type { ImportOptions } from '../src/import/import-options.ts';
 import { listableThrough } from '../src/import/import-view.ts';
 import { openRejects } from '../src/import/open-rejects.ts';
@@ -32,8 +33,8 @@ export default fp(
     app.get(
       '/v1/imports/:job_id/rejects',
       {
-        config: { scope: 'read' },
-        schema: { params: Type.Object({ job_id: Type.String() }), querystring: RejectsQuery },
+        config: { scope: 'read', docs: importDocs.rejects },
+        schema: { params: JobParams, querystring: RejectsQuery },
       },
       async (request, reply) => {
         const job = await requireJob(db, 'import', request.params.job_id, request.jobsOf);

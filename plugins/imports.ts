@@ -3,7 +3,6 @@ import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { Type } from 'typebox';
 import { findJob, type Job, listJobs } from '../db/jobs.ts';
 import { cancel } from '../src/cancel-job.ts';
 import type { FileStore } from '../src/file-store.ts';
@@ -14,16 +13,11 @@ import {
   fingerprintOf,
   type ImportRequest,
 } from '../src/import/accept-import.ts';
-import {
-  ImportSchema,
-  ImportSummarySchema,
-  JobStatusSchema,
-  summariseImport,
-  viewImport,
-} from '../src/import/import-view.ts';
+import { AcceptedSchema, ImportPageSchema, importDocs, JobParams, ListQuery } from '../src/import/import-docs.ts';
+import { ImportSchema, ImportSummarySchema, summariseImport, viewImport } from '../src/import/import-view.ts';
 import { type ReceiveOptions, receiveUpload, type Upload, type UploadPart } from '../src/import/receive-upload.ts';
 import type { RemoteRequest } from '../src/import/remote-request.ts';
-import { cursorAfter, cursorPattern, parseCursor } from '../src/page-cursor.ts';
+import { cursorAfter, parseCursor } from '../src/page-cursor.ts';
 import { nextLink } from '../src/page-link.ts';
 import { problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -40,23 +34,6 @@ declare module 'fastify' {
 const optionNames = ['resource', 'format', 'delimiter'] as const;
 type Options = Partial<Record<(typeof optionNames)[number], string>>;
 
-const AcceptedSchema = Type.Object({
-  job_id: Type.String({ format: 'uuid' }),
-  status: JobStatusSchema,
-  resource: Type.String(),
-  message: Type.String(),
-});
-const JobParams = Type.Object({ job_id: Type.String() });
-const ListQuery = Type.Object(
-  {
-    status: Type.Optional(JobStatusSchema),
-    resource: Type.Optional(Type.String()),
-    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
-    after: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `next` of the page before.' })),
-  },
-  { additionalProperties: false },
-);
-
 export default fp(
   async (instance) => {
     const app = instance.withTypeProvider<TypeBoxTypeProvider>();
@@ -71,7 +48,10 @@ export default fp(
 
     app.post(
       '/v1/imports',
-      { config: { scope: 'write' }, schema: { response: { 202: AcceptedSchema, 200: ImportSchema } } },
+      {
+        config: { scope: 'write', docs: importDocs.create },
+        schema: { response: { 202: AcceptedSchema, 200: ImportSchema } },
+      },
       async (request, reply) => {
         const remote = request.isMultipart() ? null : readJson(request, app.remoteFiles.read);
         const claim = await app.idempotency.claim(request);
@@ -101,10 +81,16 @@ export default fp(
           const { stored } = upload!;
           // From here on it is not for this request to remove it.
           upload = null;
-          const job = await acceptImport(accept, asked, stored, request.owner, async (tx, job) => {
-            await quotas.assertWithin(tx, job);
-            await claim.complete(tx, fingerprint, job.id);
-          });
+          const job = await acceptImport(
+            accept,
+            { ...asked, trace: request.trace },
+            stored,
+            request.owner,
+            async (tx, job) => {
+              await quotas.assertWithin(tx, job);
+              await claim.complete(tx, fingerprint, job.id);
+            },
+          );
           request.log.info({ job_id: job.id, resource: job.resource, bytes: stored.bytes }, 'Import accepted');
           reply.code(202).header('location', `/v1/imports/${job.id}`);
           return {
@@ -122,7 +108,10 @@ export default fp(
 
     app.get(
       '/v1/imports',
-      { config: { scope: 'read' }, schema: { querystring: ListQuery } },
+      {
+        config: { scope: 'read', docs: importDocs.list },
+        schema: { querystring: ListQuery, response: { 200: ImportPageSchema } },
+      },
       async ({ query, jobsOf }, reply) => {
         if (query.resource !== undefined) checkResource(query.resource);
         const after = parseCursor(query.after ?? '') ?? undefined;
@@ -135,14 +124,20 @@ export default fp(
 
     app.get(
       '/v1/imports/:job_id',
-      { config: { scope: 'read' }, schema: { params: JobParams, response: { 200: ImportSchema } } },
+      {
+        config: { scope: 'read', docs: importDocs.get },
+        schema: { params: JobParams, response: { 200: ImportSchema } },
+      },
       async ({ params, jobsOf }) =>
         await viewImport(db, await requireJob(db, 'import', params.job_id, jobsOf), queue.parents, jobsOf),
     );
 
     app.post(
       '/v1/imports/:job_id/cancel',
-      { config: { scope: 'write' }, schema: { params: JobParams, response: { 202: ImportSummarySchema } } },
+      {
+        config: { scope: 'write', docs: importDocs.cancel },
+        schema: { params: JobParams, response: { 202: ImportSummarySchema } },
+      },
       async ({ params, jobsOf }, reply) => {
         const cancelled = await cancel({ db, queue, observer: app.telemetry.jobs }, 'import', params.job_id, jobsOf);
         reply.code(202);

@@ -5,14 +5,19 @@ import { preferredType } from '../src/http/preferred-type.ts';
 import { quiet } from '../src/logger.ts';
 import { toOpenMetrics } from '../src/metrics/open-metrics.ts';
 import { problem } from '../src/problems.ts';
+import { RowCountsSchema, serviceDocs } from '../src/service-docs.ts';
 
+const options = {
+  config: { scope: 'read', docs: serviceDocs.metrics },
+  schema: { response: { 200: RowCountsSchema } },
+} as const;
 const types = ['application/json', 'text/plain', 'application/openmetrics-text'] as const;
 
 export default fp(
   async (app) => {
     const logLevel = quiet(app.config.log.level);
 
-    app.get('/metrics', { config: { scope: 'read' }, logLevel }, async ({ headers, jobsOf }, reply) => {
+    app.get('/metrics', { ...options, logLevel }, async ({ headers, jobsOf }, reply) => {
       reply.header('vary', 'accept');
       const type = preferredType(headers.accept, types);
       if (type !== 'application/json' && jobsOf !== undefined) {

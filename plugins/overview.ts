@@ -6,34 +6,38 @@ import { type Static, Type } from 'typebox';
 import { countUnfinished } from '../db/usage.ts';
 import { versionText } from '../src/help.ts';
 import { Throughput } from '../src/metrics/throughput.ts';
+import { serviceDocs } from '../src/service-docs.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 const Check = Type.Object({ status: Type.Enum(['up', 'down']) }, { additionalProperties: true });
 const UnfinishedSchema = Type.Object({ pending: Count, processing: Count });
 
-const OverviewSchema = Type.Object({
-  resources: Type.Record(
-    Type.String(),
-    Type.Object({
-      rows: Count,
-      estimated: Type.Boolean({ description: "PostgreSQL's estimate: there are more than a million." }),
+export const OverviewSchema = Type.Object(
+  {
+    resources: Type.Record(
+      Type.String(),
+      Type.Object({
+        rows: Count,
+        estimated: Type.Boolean({ description: "PostgreSQL's estimate: there are more than a million." }),
+      }),
+    ),
+    jobs: Type.Object(
+      { import: UnfinishedSchema, export: UnfinishedSchema },
+      { description: 'Unfinished jobs that the caller may see.' },
+    ),
+    throughput: Type.Array(Type.Object({ at: Type.String({ format: 'date-time' }), records: Count }), {
+      description:
+        'Records that imports committed in this process, loaded or rejected, in each ten seconds of the last ten minutes, oldest first; of jobs that the caller may see.',
     }),
-  ),
-  jobs: Type.Object(
-    { import: UnfinishedSchema, export: UnfinishedSchema },
-    { description: 'Unfinished jobs that the caller may see.' },
-  ),
-  throughput: Type.Array(Type.Object({ at: Type.String({ format: 'date-time' }), records: Count }), {
-    description:
-      'Records that imports committed in this process, loaded or rejected, in each ten seconds of the last ten minutes, oldest first; of jobs that the caller may see.',
-  }),
-  started_at: Type.String({ format: 'date-time', description: 'Of this process.' }),
-  version: Type.String(),
-  health: Type.Object({
-    status: Type.Enum(['healthy', 'unhealthy']),
-    checks: Type.Object({ database: Check, storage: Check, queue: Check, workers: Check }),
-  }),
-});
+    started_at: Type.String({ format: 'date-time', description: 'Of this process.' }),
+    version: Type.String(),
+    health: Type.Object({
+      status: Type.Enum(['healthy', 'unhealthy']),
+      checks: Type.Object({ database: Check, storage: Check, queue: Check, workers: Check }),
+    }),
+  },
+  { title: 'Overview' },
+);
 
 export default fp(
   async (instance) => {
@@ -44,8 +48,8 @@ export default fp(
     const owners = new Set(config.access.keys.flatMap(({ owner }) => (owner === null ? [] : [owner])));
     /** Of those alone who can ask for it: there may be jobs of owners whose keys are gone. */
     const byOwner = new Map([...owners].map((owner) => [owner, new Throughput()]));
-    telemetry.observe({
-      chunkLoaded(_resource, { loaded, rejected }, owner) {
+    telemetry.listen({
+      chunkLoaded({ owner }, { loaded, rejected }) {
         const now = Date.now();
         everybodys.add(loaded + rejected, now);
         if (owner !== null) byOwner.get(owner)?.add(loaded + rejected, now);
@@ -54,7 +58,7 @@ export default fp(
 
     app.get(
       '/v1/overview',
-      { config: { scope: 'read' }, schema: { response: { 200: OverviewSchema } } },
+      { config: { scope: 'read', docs: serviceDocs.overview }, schema: { response: { 200: OverviewSchema } } },
       async ({ jobsOf }): Promise<Static<typeof OverviewSchema>> => {
         const [counts, unfinished, health] = await Promise.all([
           app.countRows(),

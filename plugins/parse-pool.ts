@@ -3,14 +3,18 @@
 import fp from 'fastify-plugin';
 import { Piscina } from 'piscina';
 import { type ChunkMemory, createChunkMemory } from '../src/import/chunk-memory.ts';
+import { runInThreads } from '../src/run-in-threads.ts';
 import { Slots } from '../src/slots.ts';
 import { type ParsedChunk, type ParseRequest, recordStride } from '../workers/messages.ts';
 import type { PreviewedChunk, PreviewRequest } from '../workers/preview-messages.ts';
 
 export interface ParsePool {
-  /** Parses a chunk in a thread; the request's buffers are transferred and gone afterwards. */
+  /**
+   * Parses a chunk in a thread; the request's buffers are transferred and gone afterwards.
+   * @throws NoThread.
+   */
   parse(request: ParseRequest, signal?: AbortSignal): Promise<ParsedChunk>;
-  /** Reads a chunk in a thread without loading it. */
+  /** Reads a chunk in a thread without loading it. @throws NoThread. */
   preview(request: PreviewRequest, signal: AbortSignal): Promise<PreviewedChunk>;
   readonly chunkSlots: Slots;
   readonly chunkMemory: ChunkMemory;
@@ -24,12 +28,17 @@ declare module 'fastify' {
   }
 }
 
-export default fp(
-  async (app) => {
+export interface ParsePoolOptions {
+  /** URL of what the threads run. Default: workers/parse-chunk.ts. */
+  threadFile?: string;
+}
+
+export default fp<ParsePoolOptions>(
+  async (app, options) => {
     const { workers, connections, chunkBytes, chunkRecords } = app.config.import;
     const chunks = workers + connections + 2;
     const piscina = new Piscina<ParseRequest, ParsedChunk>({
-      filename: new URL('../workers/parse-chunk.ts', import.meta.url).href,
+      filename: options.threadFile ?? new URL('../workers/parse-chunk.ts', import.meta.url).href,
       minThreads: workers,
       maxThreads: workers,
       maxQueue: 1000,
@@ -37,7 +46,8 @@ export default fp(
       resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 },
     });
     // The same threads, doing something else.
-    const previews = piscina as unknown as Piscina<PreviewRequest, PreviewedChunk>;
+    const runPreview = runInThreads(piscina as unknown as Piscina<PreviewRequest, PreviewedChunk>);
+    const runParse = runInThreads(piscina);
     const previewFile = new URL('../workers/preview-chunk.ts', import.meta.url).href;
     piscina.on('error', (error) => app.log.error({ err: error }, 'A parse thread failed'));
     app.addHook('onClose', async () => await piscina.close());
@@ -46,8 +56,8 @@ export default fp(
       chunkSlots: new Slots(chunks),
       chunkMemory: createChunkMemory(chunkBytes, chunkRecords * recordStride * Uint32Array.BYTES_PER_ELEMENT, chunks),
       parse: async (request, signal) =>
-        await piscina.run(request, { signal, transferList: [request.bytes.buffer, request.table.buffer] }),
-      preview: async (request, signal) => await previews.run(request, { filename: previewFile, signal }),
+        await runParse(request, { signal, transferList: [request.bytes.buffer, request.table.buffer] }),
+      preview: async (request, signal) => await runPreview(request, { filename: previewFile, signal }),
     } satisfies ParsePool);
   },
   { name: 'parse-pool' },

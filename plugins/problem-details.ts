@@ -7,6 +7,12 @@ import { allowedMethods } from '../src/http/allowed-methods.ts';
 import { explainCode } from '../src/http/problem-response.ts';
 import { sendProblem } from '../src/http/send-problem.ts';
 import { type Problem, problem } from '../src/problems.ts';
+import { ProblemCodeSchema, ProblemParams, serviceDocs } from '../src/service-docs.ts';
+
+const explanation = {
+  config: { scope: 'public', docs: serviceDocs.problem },
+  schema: { params: ProblemParams, response: { 200: ProblemCodeSchema } },
+} as const;
 
 export default fp(
   async (app) => {
@@ -37,7 +43,7 @@ export default fp(
     // An Expect header other than 100-continue may be ignored (RFC 9110, 10.1.1); Node answers 417 without a body.
     app.server.on('checkExpectation', app.routing);
 
-    app.get<{ Params: { code: string } }>('/problems/:code', { config: { scope: 'public' } }, async ({ params }) => {
+    app.get<{ Params: { code: string } }>('/problems/:code', explanation, async ({ params }) => {
       const explained = explainCode(params.code);
       if (!explained) throw problem('not_found', 'there is no problem with this code');
       return explained;

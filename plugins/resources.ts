@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox';
 import { extensionsOf, formats, mediaTypes } from '../src/resources/formats.ts';
 import { resources } from '../src/resources/index.ts';
 import { type Field, isRequired, type Resource } from '../src/resources/resource.ts';
+import { serviceDocs } from '../src/service-docs.ts';
 
 const FieldSchema = Type.Object({
   name: Type.String(),
@@ -17,14 +18,17 @@ const FieldSchema = Type.Object({
   references: Type.Optional(Type.String({ description: 'The resource whose id it must be.' })),
 });
 
-const ResourcesSchema = Type.Object({
-  resources: Type.Array(Type.Object({ name: Type.String(), fields: Type.Array(FieldSchema) }), {
-    description: 'Those that others refer to come before them.',
-  }),
-  formats: Type.Array(
-    Type.Object({ name: Type.Enum([...formats]), extensions: Type.Array(Type.String()), media_type: Type.String() }),
-  ),
-});
+export const ResourcesSchema = Type.Object(
+  {
+    resources: Type.Array(Type.Object({ name: Type.String(), fields: Type.Array(FieldSchema) }), {
+      description: 'Those that others refer to come before them.',
+    }),
+    formats: Type.Array(
+      Type.Object({ name: Type.Enum([...formats]), extensions: Type.Array(Type.String()), media_type: Type.String() }),
+    ),
+  },
+  { title: 'Resources' },
+);
 
 export default fp(
   async (instance) => {
@@ -38,7 +42,7 @@ export default fp(
     };
     app.get(
       '/v1/resources',
-      { config: { scope: 'read' }, schema: { response: { 200: ResourcesSchema } } },
+      { config: { scope: 'read', docs: serviceDocs.resources }, schema: { response: { 200: ResourcesSchema } } },
       async () => answer,
     );
   },

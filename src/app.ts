@@ -2,8 +2,10 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
+import consolePage from '../plugins/console.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
+import docs from '../plugins/docs.ts';
 import events from '../plugins/events.ts';
 import exportEstimate from '../plugins/export-estimate.ts';
 import exportJobs from '../plugins/export-jobs.ts';
@@ -21,6 +23,7 @@ import imports from '../plugins/imports.ts';
 import jobQueue from '../plugins/job-queue.ts';
 import metrics from '../plugins/metrics.ts';
 import monitor from '../plugins/monitor.ts';
+import openapi from '../plugins/openapi.ts';
 import overview from '../plugins/overview.ts';
 import parsePool from '../plugins/parse-pool.ts';
 import problemDetails from '../plugins/problem-details.ts';
@@ -35,6 +38,7 @@ import slowClients from '../plugins/slow-clients.ts';
 import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
+import tracing from '../plugins/tracing.ts';
 import type { Config } from './config.ts';
 import { serverOptionsOf } from './http/server-options.ts';
 import { loggerOptions } from './logger.ts';
@@ -62,6 +66,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
+  await app.register(tracing);
+  await app.register(openapi);
   await app.register(securityHeaders);
   await app.register(problemDetails);
   await app.register(cors);
@@ -101,5 +107,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(health);
   await app.register(metrics);
   await app.register(overview);
+  await app.register(docs);
   await app.register(seed);
+  await app.register(consolePage);
 }

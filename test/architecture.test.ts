@@ -6,8 +6,8 @@ import t from 'tap';
 const root = join(import.meta.dirname, '..');
 const files = globSync('{src,plugins,workers,db}/**/*.ts', { cwd: root });
 
-/** Folder → what its modules may import: folders of ours, and packages that they must not. */
-const rules: { files: RegExp; folders: RegExp; packages?: RegExp }[] = [
+/** Folder → what its modules may import: folders of ours, those of which only types, and packages. */
+const rules: { files: RegExp; folders: RegExp; types?: RegExp; packages?: RegExp }[] = [
   { files: /^db\//, folders: /^db\//, packages: /^(?!(fastify|@fastify\/|pino|piscina))/ },
   { files: /^workers\//, folders: /^(workers\/|src\/resources\/)/, packages: /^(ajv|papaparse|piscina)(\/|$)/ },
   { files: /^src\/resources\//, folders: /^src\/resources\//, packages: /^$/ },
@@ -15,6 +15,18 @@ const rules: { files: RegExp; folders: RegExp; packages?: RegExp }[] = [
     files: /^src\/(import|export)\//,
     folders: /^(src|db|workers)\/(?!app\.ts)/,
     packages: /^(?!(fastify|@fastify\/))/,
+  },
+  // Outside of the service: of that they have no more than what it tells of itself, its types, and the list of formats.
+  {
+    files: /^src\/client\//,
+    folders: /^src\/(client\/|resources\/formats\.ts)/,
+    types: /^(src|plugins)\//,
+    packages: /^eventsource-parser(\/|$)/,
+  },
+  {
+    files: /^src\/cli\//,
+    folders: /^(src\/(cli|client)\/|src\/resources\/formats\.ts|testdata\/|package\.json)/,
+    packages: /^(commander|log-update)$/,
   },
   { files: /^src\/(?!app\.ts|server\.ts)/, folders: /^(src|db|workers)\// },
   { files: /^plugins\//, folders: /^(plugins|src|db|workers)\// },
@@ -46,7 +58,7 @@ t.test('imports point one way: plugins to src to db; workers keep to themselves 
     for (const { name, typeOnly } of importsOf(file)) {
       if (!rule || name.startsWith('node:')) continue;
       const allowed = name.startsWith('.')
-        ? rule.folders.test(targetOf(file, name))
+        ? rule.folders.test(targetOf(file, name)) || (typeOnly && rule.types?.test(targetOf(file, name)))
         : typeOnly || (rule.packages?.test(name) ?? true);
       if (!allowed) wrong.push(`${file} imports ${name}`);
     }

@@ -11,6 +11,7 @@ import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createDatabase } from './databases.ts';
 import { environment } from './environment.ts';
+import { undocumentedResponses } from './watch-responses.ts';
 
 export { environment };
 
@@ -23,14 +24,18 @@ export async function temporaryFolder(test: Pick<Test, 'after'>): Promise<string
 
 /**
  * Builds the app; closed when the test ends. Requests go through `app.inject()`, or after `app.listen({ port: 0 })`
- * over a socket.
+ * over a socket. Fails the test when a response was not as the OpenAPI document says.
  * @param env variables over those of `environment()`.
  */
 export async function build(test: Pick<Test, 'after'>, env: Record<string, string> = {}): Promise<FastifyInstance> {
   const folder = await temporaryFolder(test);
   const connection = await createDatabase(test);
   const app = await buildApp(loadConfig({ ...environment(connection, folder), ...env }));
-  test.after(async () => await app.close());
+  test.after(async () => {
+    await app.close();
+    const faults = undocumentedResponses(app);
+    if (faults.length > 0) throw new Error(`not as documented:\n${faults.join('\n')}`);
+  });
   return app;
 }
 

@@ -3,8 +3,7 @@ import pino from 'pino';
 import t from 'tap';
 import { prettyLine } from '../src/pretty-log.ts';
 
-const escape = '\u001b';
-const hostile = `x\r\n${escape}[2J[12:00:00.000] INFO: forged\u0007\u009b31m\u2028\u202e`;
+const hostile = 'x\r\n\u001b[2J[12:00:00.000] INFO: forged\u0007\u009b31m\u2028\u202e';
 
 /** What a call of the logger writes. */
 function written(log: (logger: pino.Logger) => void): string {
@@ -25,7 +24,7 @@ t.test('a hostile message, value, name or error is one line without a character 
     level: (logger) => logger.info({ level: hostile, time: hostile, caller: hostile }, 'said'),
     error: (logger) => logger.error({ err: error }, 'said'),
     'error alone': (logger) => logger.error(error),
-    'what is no object': (logger) => logger.info(hostile as never, hostile),
+    'what is no object': (logger) => logger.info([hostile], hostile),
   };
   for (const [what, log] of Object.entries(cases)) {
     const said = written(log);
@@ -38,7 +37,7 @@ t.test('a hostile message, value, name or error is one line without a character 
 
 t.test('what is harmless is shown as it is', async (t) => {
   const said = written((logger) => logger.info({ file_name: 'Überblick "1" \\ 表.csv', bytes: 5 }, 'Import accepted'));
-  t.match(said, /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: Import accepted \{.*Überblick \\"1\\" \\\\ 表\.csv.*\}\n$/);
+  t.match(said, /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: Import accepted \{.*Überblick \\"1\\" \\ 表\.csv.*\}\n$/);
   const stack = written((logger) => logger.error(new Error('lost')));
   t.match(stack, /lost/);
   t.ok(stack.trimEnd().split('\n').length > 2, 'a stack has its lines');

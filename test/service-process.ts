@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { faultMark } from './watch-responses.ts';
 
 const root = new URL('../', import.meta.url).pathname;
+const watcher = new URL('watch-responses.ts', import.meta.url).href;
 
 export interface ServiceProcess {
   url: string;
@@ -19,7 +21,8 @@ export interface ServiceProcess {
 }
 
 /**
- * Starts `src/server.ts` of a checkout and waits until it listens. Killed when the test ends.
+ * Starts `src/server.ts` of a checkout and waits until it listens. Killed when the test ends, which fails if a response
+ * was not as the OpenAPI document says.
  * @param preload JavaScript that the process runs first.
  */
 export async function startService(
@@ -28,15 +31,17 @@ export async function startService(
   { folder = root, preload }: { folder?: string; preload?: string } = {},
 ): Promise<ServiceProcess> {
   const first = preload === undefined ? [] : [`--import=data:text/javascript,${encodeURIComponent(preload)}`];
-  const child = spawn(process.execPath, [...first, 'src/server.ts'], {
+  const child = spawn(process.execPath, [`--import=${watcher}`, ...first, 'src/server.ts'], {
     cwd: folder,
-    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', ...env },
+    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', BULK_REPORT_FAULTS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close') as Promise<[code: number | null]>;
   test.after(async () => {
     child.kill('SIGKILL');
     await closed;
+    const faults = errors.filter((line) => line.startsWith(faultMark));
+    if (faults.length > 0) throw new Error(faults.join('\n'));
   });
   const log: Record<string, unknown>[] = [];
   const errors: string[] = [];

@@ -1,36 +1,54 @@
 // An export job as the API shows it.
+
 import { type Static, Type } from 'typebox';
 import type { Job } from '../../db/jobs.ts';
-import { perSecond } from '../figures.ts';
+import { elapsedMs, perSecond } from '../figures.ts';
 import { JobStatusSchema } from '../import/import-view.ts';
+import { cursorPattern } from '../page-cursor.ts';
 import { readOptions } from './export-options.ts';
 
 const Count = Type.Integer({ minimum: 0 });
 const OptionalTime = Type.Union([Type.String({ format: 'date-time' }), Type.Null()]);
 
-export const ExportSchema = Type.Object({
-  job_id: Type.String({ format: 'uuid' }),
-  type: Type.Literal('export'),
-  resource: Type.String(),
-  format: Type.String(),
-  compression: Type.Union([Type.Literal('gzip'), Type.Null()]),
-  status: JobStatusSchema,
-  total_records: Type.Union([Count, Type.Null()], { description: 'null until the job is completed.' }),
-  bytes: Type.Integer({ minimum: 0, description: 'Of the file; while the job runs, those written so far.' }),
-  duration_ms: Type.Union([Count, Type.Null()]),
-  rows_per_sec: Type.Union([Count, Type.Null()]),
-  created_at: Type.String({ format: 'date-time' }),
-  started_at: OptionalTime,
-  completed_at: OptionalTime,
-  download_url: Type.Optional(Type.String({ description: 'Present while there is a file to download.' })),
-  expires_at: Type.Optional(Type.String({ format: 'date-time' })),
-  sha256: Type.Optional(Type.String({ description: 'Of the file, hexadecimal.' })),
-  failure: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String() })),
-});
+export const ExportSchema = Type.Object(
+  {
+    job_id: Type.String({ format: 'uuid' }),
+    type: Type.Literal('export'),
+    resource: Type.String(),
+    format: Type.String(),
+    compression: Type.Union([Type.Literal('gzip'), Type.Null()]),
+    status: JobStatusSchema,
+    total_records: Type.Union([Count, Type.Null()], { description: 'null until the job is completed.' }),
+    bytes: Type.Integer({ minimum: 0, description: 'Of the file; while the job runs, those written so far.' }),
+    duration_ms: Type.Union([Count, Type.Null()]),
+    rows_per_sec: Type.Union([Count, Type.Null()]),
+    created_at: Type.String({ format: 'date-time' }),
+    started_at: OptionalTime,
+    completed_at: OptionalTime,
+    download_url: Type.Optional(Type.String({ description: 'Present while there is a file to download.' })),
+    expires_at: Type.Optional(Type.String({ format: 'date-time' })),
+    sha256: Type.Optional(Type.String({ description: 'Of the file, hexadecimal.' })),
+    failure: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String() })),
+  },
+  { title: 'Export' },
+);
+
+export const AcceptedExportSchema = Type.Object(
+  { job_id: Type.String({ format: 'uuid' }), status: JobStatusSchema, resource: Type.String(), format: Type.String() },
+  { title: 'AcceptedExport' },
+);
+
+export const ExportPageSchema = Type.Object(
+  {
+    exports: Type.Array(ExportSchema),
+    next: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `after` of the page that follows.' })),
+  },
+  { title: 'ExportPage' },
+);
 
 export function viewExport(job: Job, now = new Date()): Static<typeof ExportSchema> {
   const { started_at, completed_at, expires_at, total_records } = job;
-  const durationMs = started_at ? Number(completed_at ?? now) - Number(started_at) : null;
+  const durationMs = started_at ? elapsedMs(started_at, completed_at ?? now) : null;
   return {
     job_id: job.id,
     type: 'export',

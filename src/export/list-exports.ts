@@ -7,7 +7,7 @@ import type { Database, JobStatus } from '../../db/tables.ts';
 import { cursorAfter, parseCursor } from '../page-cursor.ts';
 import { problem } from '../problems.ts';
 import { resources } from '../resources/index.ts';
-import { type ExportSchema, viewExport } from './export-view.ts';
+import { type ExportPageSchema, viewExport } from './export-view.ts';
 
 type Query = Readonly<Record<string, unknown>>;
 
@@ -29,12 +29,6 @@ export function asksForJobs(query: Query): boolean {
   return !(field?.type === 'enum' && field.values.includes(status));
 }
 
-export interface ExportPage {
-  exports: Static<typeof ExportSchema>[];
-  /** The `after` of the page that follows. */
-  next?: string;
-}
-
 /**
  * Newest first.
  * @param owner whose jobs alone there are, for the caller; undefined: everybody's.
@@ -44,7 +38,7 @@ export async function listExports(
   db: Kysely<Database>,
   query: Query,
   owner: string | undefined,
-): Promise<ExportPage & { limit: number }> {
+): Promise<Static<typeof ExportPageSchema> & { limit: number }> {
   const { status, resource } = query;
   if (status !== undefined && !isStatus(status)) throw invalid('status', `one of: ${statuses.join(', ')}`);
   if (resource !== undefined && !(typeof resource === 'string' && resources.has(resource))) {

@@ -6,66 +6,80 @@ import type { Job } from '../../db/jobs.ts';
 import { findAwaited, type Parents } from '../../db/queue-entries.ts';
 import { listRowErrors } from '../../db/row-errors.ts';
 import { type Database, endedStatuses, type RowErrorsTable } from '../../db/tables.ts';
-import { percentage, perSecond } from '../figures.ts';
+import { elapsedMs, percentage, perSecond } from '../figures.ts';
 
 const listedErrors = 100;
 
 const Count = Type.Integer({ minimum: 0 });
 const OptionalTime = Type.Union([Type.String({ format: 'date-time' }), Type.Null()]);
-export const JobStatusSchema = Type.Enum(['pending', 'processing', 'completed', 'failed', 'cancelled']);
-
-export const RowErrorSchema = Type.Object({
-  line: Type.Integer({
-    minimum: 1,
-    description: 'Physical line where the record starts; the header of a CSV is line 1.',
-  }),
-  record: Type.Integer({ minimum: 1, description: 'Ordinal of the record in the file.' }),
-  field: Type.Optional(Type.String()),
-  code: Type.String(),
-  message: Type.String(),
-  value: Type.Optional(Type.String({ description: 'What was received, cut at 200 characters.' })),
+export const JobStatusSchema = Type.Enum(['pending', 'processing', 'completed', 'failed', 'cancelled'], {
+  title: 'JobStatus',
 });
 
-export const ImportSummarySchema = Type.Object({
-  job_id: Type.String({ format: 'uuid' }),
-  type: Type.Literal('import'),
-  resource: Type.String(),
-  format: Type.String(),
-  file_name: Type.String(),
-  status: JobStatusSchema,
-  total_records: Type.Union([Count, Type.Null()], { description: 'null until the end of the file is known.' }),
-  processed: Count,
-  successful: Count,
-  failed: Count,
-  error_count: Count,
-  error_rate_pct: Type.Number(),
-  progress_pct: Type.Number(),
-  bytes_total: Count,
-  bytes_processed: Count,
-  duration_ms: Type.Union([Count, Type.Null()]),
-  rows_per_sec: Type.Union([Count, Type.Null()]),
-  created_at: Type.String({ format: 'date-time' }),
-  started_at: OptionalTime,
-  completed_at: OptionalTime,
-  failure: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String(), line: Type.Optional(Count) })),
-  error_report: Type.String(),
-});
+export const RowErrorSchema = Type.Object(
+  {
+    line: Type.Integer({
+      minimum: 1,
+      description: 'Physical line where the record starts; the header of a CSV is line 1.',
+    }),
+    record: Type.Integer({ minimum: 1, description: 'Ordinal of the record in the file.' }),
+    field: Type.Optional(Type.String()),
+    code: Type.String(),
+    message: Type.String(),
+    value: Type.Optional(Type.String({ description: 'What was received, cut at 200 characters.' })),
+  },
+  { title: 'RowError' },
+);
 
-export const ImportProgressSchema = Type.Interface([ImportSummarySchema], {
-  waiting_for: Type.Optional(Type.Array(Type.String({ format: 'uuid' }))),
-  unprocessed: Type.Optional(
-    Type.Array(
-      Type.Object({
-        from_line: Count,
-        to_line: Type.Union([Count, Type.Null()], { description: 'null: to the end of the file.' }),
-      }),
+export const ImportSummarySchema = Type.Object(
+  {
+    job_id: Type.String({ format: 'uuid' }),
+    type: Type.Literal('import'),
+    resource: Type.String(),
+    format: Type.String(),
+    file_name: Type.String(),
+    status: JobStatusSchema,
+    total_records: Type.Union([Count, Type.Null()], { description: 'null until the end of the file is known.' }),
+    processed: Count,
+    successful: Count,
+    failed: Count,
+    error_count: Count,
+    error_rate_pct: Type.Number(),
+    progress_pct: Type.Number(),
+    bytes_total: Count,
+    bytes_processed: Count,
+    duration_ms: Type.Union([Count, Type.Null()]),
+    rows_per_sec: Type.Union([Count, Type.Null()]),
+    created_at: Type.String({ format: 'date-time' }),
+    started_at: OptionalTime,
+    completed_at: OptionalTime,
+    failure: Type.Optional(Type.Object({ code: Type.String(), detail: Type.String(), line: Type.Optional(Count) })),
+    error_report: Type.String(),
+  },
+  { title: 'ImportSummary' },
+);
+
+export const ImportProgressSchema = Type.Interface(
+  [ImportSummarySchema],
+  {
+    waiting_for: Type.Optional(Type.Array(Type.String({ format: 'uuid' }))),
+    unprocessed: Type.Optional(
+      Type.Array(
+        Type.Object({
+          from_line: Count,
+          to_line: Type.Union([Count, Type.Null()], { description: 'null: to the end of the file.' }),
+        }),
+      ),
     ),
-  ),
-});
+  },
+  { title: 'ImportProgress' },
+);
 
-export const ImportSchema = Type.Interface([ImportProgressSchema], {
-  errors: Type.Array(RowErrorSchema, { description: `The first ${listedErrors}, by line.` }),
-});
+export const ImportSchema = Type.Interface(
+  [ImportProgressSchema],
+  { errors: Type.Array(RowErrorSchema, { description: `The first ${listedErrors}, by line.` }) },
+  { title: 'Import' },
+);
 
 export type RowErrorView = Static<typeof RowErrorSchema>;
 
@@ -86,7 +100,7 @@ export function viewRowError({ line, record, field, code, message, value }: RowE
 export function summariseImport(job: Job): Static<typeof ImportSummarySchema> {
   const processed = job.successful + job.failed;
   const bytesTotal = job.bytes_total ?? 0;
-  const durationMs = job.started_at ? Number(job.completed_at ?? new Date()) - Number(job.started_at) : null;
+  const durationMs = job.started_at ? elapsedMs(job.started_at, job.completed_at ?? new Date()) : null;
   const share = bytesTotal > 0 ? (Math.min(job.bytes_processed, bytesTotal) / bytesTotal) * 100 : 0;
   return {
     job_id: job.id,

@@ -28,7 +28,7 @@ export const imports = {
   },
   IMPORT_BATCH_BYTES: {
     group: 'Imports',
-    default: '4MiB',
+    default: '8MiB',
     description: 'bytes per transaction, whichever is reached first',
     parse: bytes(1024, 256 * 2 ** 20),
   },

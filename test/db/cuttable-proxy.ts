@@ -2,11 +2,10 @@
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import type { Test } from 'tap';
-import type { Connection } from '../../db/client.ts';
 
-export interface CuttableProxy {
+export interface CuttableProxy<Address> {
   /** Leads through the proxy. */
-  connection: Connection;
+  connection: Address;
   /** Resets every connection there is: the client sees ECONNRESET. */
   cut(): void;
   /** Refuses new connections; those that there are stay. */
@@ -14,11 +13,11 @@ export interface CuttableProxy {
 }
 
 /** @param intercept sees what the client sends; what it returns is answered in the server's place, and that is the end. */
-export async function startProxy(
+export async function startProxy<Address extends { host: string; port: number }>(
   test: Pick<Test, 'after'>,
-  connection: Connection,
+  connection: Address,
   intercept?: (sent: Buffer) => Buffer | null,
-): Promise<CuttableProxy> {
+): Promise<CuttableProxy<Address>> {
   const clients = new Set<Socket>();
   const server = net.createServer((client) => {
     const upstream = net.connect(connection.port, connection.host);

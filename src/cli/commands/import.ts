@@ -1,0 +1,131 @@
+// bulk import: sends files one after the other, those that others refer to first, then watches their jobs all at once.
+import { access, constants, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type AcceptedImport, BulkProblem, type Format, type ImportState } from '../../client/index.ts';
+import type { Context } from '../context.ts';
+import { describeImport } from '../describe-job.ts';
+import { followJobs } from '../follow-jobs.ts';
+import { type ExitCode, exitCodes, UsageError } from '../outcome.ts';
+import { transferLine } from '../progress-line.ts';
+import { exceeds, type Limit } from '../rejection-limit.ts';
+
+export interface ImportFlags {
+  resource?: string;
+  format?: Format;
+  delimiter?: string;
+  name?: string;
+  watch: boolean;
+  failOver?: Limit;
+  again?: boolean;
+  idempotencyKey?: string;
+}
+
+interface File {
+  /** `-` is stdin. */
+  path: string;
+  name: string;
+  resource: string;
+}
+
+const stdin = '-';
+/** A line of JSON each; bars are drawn at their own pace. */
+const uploadReportMs = 1_000;
+
+export async function importFiles(context: Context, paths: readonly string[], flags: ImportFlags): Promise<ExitCode> {
+  const { client, output, signal } = context;
+  const files = await sortByReferences(context, await Promise.all(paths.map((path) => nameFile(context, path, flags))));
+  if (flags.idempotencyKey !== undefined && files.length > 1) {
+    throw new UsageError('--idempotency-key is for one file; without it each file has a key of its own');
+  }
+  const accepted: (File & AcceptedImport)[] = [];
+  for (const file of files) {
+    const job = await send(context, file, flags);
+    accepted.push({ ...file, ...job });
+    const { job_id, status, resource, replayed } = job;
+    if (output.json) await output.object({ event: 'accepted', file: file.name, job_id, resource, status, replayed });
+    else if (replayed) {
+      output.remark(`${file.name}: was sent before, this is its job; --again imports it once more`);
+    } else if (!flags.watch)
+      await output.text(`${file.name}: accepted as ${resource}, see it with: bulk watch ${job_id}`);
+  }
+  if (!flags.watch) return exitCodes.ok;
+  const jobs = accepted.map(({ job_id, name }) => ({ jobId: job_id, type: 'import' as const, label: name }));
+  const states = (await followJobs(context, jobs)) as ImportState[];
+  if (!output.json) {
+    for (const state of states) await output.text(...(await describeImport(client, state, signal)));
+  }
+  return judge(context, states, flags.failOver);
+}
+
+/** The worst of them decides. */
+export function judge({ output }: Context, states: readonly ImportState[], limit?: Limit): ExitCode {
+  const over = limit ? states.filter((state) => exceeds(state, limit)) : [];
+  for (const { file_name, failed, processed } of over) {
+    output.remark(
+      `${file_name}: ${failed} of ${processed} records rejected, more than --fail-over ${limit?.text} allows`,
+    );
+  }
+  if (states.some(({ status }) => status !== 'completed')) return exitCodes.jobFailed;
+  return over.length > 0 ? exitCodes.tooManyRejected : exitCodes.ok;
+}
+
+/** Before anything is sent: can it be read, and what is in it? */
+async function nameFile({ client, signal }: Context, path: string, flags: ImportFlags): Promise<File> {
+  if (path === stdin) {
+    if (flags.resource === undefined) throw new UsageError('stdin needs --resource');
+    if (flags.format === undefined && flags.name === undefined) throw new UsageError('stdin needs --format or --name');
+    return { path, name: flags.name ?? `stdin.${flags.format}`, resource: flags.resource };
+  }
+  await access(path, constants.R_OK);
+  if ((await stat(path)).isDirectory()) throw new UsageError(`${path} is a folder`);
+  const name = flags.name ?? basename(path);
+  if (flags.resource !== undefined) return { path, name, resource: flags.resource };
+  const { format, delimiter } = flags;
+  const { resource_guess } = await client.preview(path, { fileName: name, format, delimiter, signal });
+  if (resource_guess === null) {
+    throw new UsageError(`cannot tell what is in ${path}: give --resource (bulk resources lists them)`);
+  }
+  return { path, name, resource: resource_guess };
+}
+
+/** The service has an import wait for earlier ones of what it refers to; so those are to be the earlier ones. */
+async function sortByReferences({ client, signal }: Context, files: File[]): Promise<File[]> {
+  if (files.length < 2) return files;
+  const { resources } = await client.resources({ signal });
+  const rank = new Map(resources.map(({ name }, index) => [name, index]));
+  return files.toSorted((one, other) => (rank.get(one.resource) ?? 0) - (rank.get(other.resource) ?? 0));
+}
+
+async function send({ client, output, signal }: Context, file: File, flags: ImportFlags): Promise<AcceptedImport> {
+  const { format, delimiter, again, idempotencyKey } = flags;
+  const startedAt = performance.now();
+  let reportedAt = startedAt;
+  const onUpload = (sent: number, total: number | null) => {
+    const now = performance.now();
+    const rate = (sent / Math.max(now - startedAt, 1)) * 1000;
+    output.bars((columns) => [transferLine(file.name, 'sent', sent, total, rate, columns)]);
+    if (!output.json || now - reportedAt < uploadReportMs) return;
+    reportedAt = now;
+    output.object({ event: 'upload', file: file.name, bytes_sent: sent, bytes_total: total }).catch(() => {
+      // Nobody reads it any more: the next line that matters says so.
+    });
+  };
+  try {
+    const options = {
+      resource: file.resource,
+      fileName: file.name,
+      format,
+      delimiter,
+      again,
+      idempotencyKey,
+      onUpload,
+      signal,
+    };
+    return await client.importFile(file.path === stdin ? process.stdin : file.path, options);
+  } catch (error) {
+    if (error instanceof BulkProblem) error.message = `${file.name}: ${error.message}`;
+    throw error;
+  } finally {
+    output.clearBars();
+  }
+}

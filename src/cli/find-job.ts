@@ -1,0 +1,16 @@
+import { BulkProblem, type Export, type Import } from '../client/index.ts';
+import type { Context } from './context.ts';
+
+/** @returns the import or export of that id. @throws BulkProblem job_not_found when it is neither. */
+export async function findJob({ client, signal }: Context, jobId: string): Promise<Import | Export> {
+  try {
+    return await client.import(jobId, { signal });
+  } catch (error) {
+    if (!(error instanceof BulkProblem && error.code === 'job_not_found')) throw error;
+    return await client.export(jobId, { signal });
+  }
+}
+
+export function labelOf(job: Import | Export): string {
+  return job.type === 'import' ? job.file_name : `${job.resource}.${job.format}${job.compression ? '.gz' : ''}`;
+}

@@ -1,0 +1,110 @@
+// Requests to the service: the API key, problems as exceptions, and another attempt where the service asks for one
+// (429, 503 and 409 with Retry-After) or where the connection was lost and the request may be repeated. What is in an
+// answer's body is for the callers.
+import { BulkConnectionError, BulkProblem } from './bulk-problem.ts';
+import { pause } from './pause.ts';
+
+export interface HttpOptions {
+  /** Where the service is; may have a path, as behind a proxy. */
+  baseUrl: string | URL;
+  apiKey?: string;
+  /** Default: the global one. */
+  fetch?: typeof fetch;
+  /** How long a request is repeated while the service answers that it is busy. Default 60 seconds; 0: never. */
+  retryForMs?: number;
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export type Body = NonNullable<RequestInit['body']>;
+
+export interface HttpRequest {
+  method?: 'GET' | 'POST';
+  query?: Query | URLSearchParams;
+  headers?: Record<string, string>;
+  /** Makes the body anew for every attempt. */
+  body?: () => Body;
+  /** Whether the request may be sent again although it may have arrived. Default: GET only. */
+  repeatable?: boolean;
+  /** Whether the body can be made more than once. Default: true. */
+  replayable?: boolean;
+  retryForMs?: number;
+  signal?: AbortSignal;
+}
+
+/** Attempts after a lost connection: enough for a service that closes idle ones, too few to wait for one that is away. */
+const maxLost = 3;
+const lostPauseMs = 100;
+
+export class Http {
+  readonly #base: URL;
+  readonly #headers: Record<string, string>;
+  readonly #fetch: typeof fetch;
+  readonly #retryForMs: number;
+
+  constructor({ baseUrl, apiKey, fetch: given = globalThis.fetch, retryForMs = 60_000 }: HttpOptions) {
+    this.#base = new URL(String(baseUrl).replace(/\/*$/, '/'));
+    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    this.#fetch = given;
+    this.#retryForMs = retryForMs;
+  }
+
+  /** @returns the parsed body. @throws BulkProblem, BulkConnectionError; the signal's reason. */
+  async json<Answer>(path: string, request?: HttpRequest): Promise<Answer> {
+    const response = await this.send(path, request);
+    try {
+      return (await response.json()) as Answer;
+    } catch (error) {
+      if (request?.signal?.aborted) throw error;
+      throw new BulkConnectionError(`the answer of ${this.#base.origin} broke off`, error);
+    }
+  }
+
+  /** @returns an answer of the 2xx, its body unread. @throws BulkProblem, BulkConnectionError; the signal's reason. */
+  async send(path: string, request: HttpRequest = {}): Promise<Response> {
+    const { method = 'GET', repeatable = method === 'GET', replayable = true, signal } = request;
+    const giveUpAt = performance.now() + (request.retryForMs ?? this.#retryForMs);
+    for (let lost = 0; ; ) {
+      let waitMs: number;
+      try {
+        return await this.#attempt(path, { ...request, method });
+      } catch (error) {
+        if (!replayable) throw error;
+        if (error instanceof BulkProblem) {
+          if (error.retryAfter === null || ![409, 429, 503].includes(error.status)) throw error;
+          waitMs = error.retryAfter * 1000;
+          if (performance.now() + waitMs > giveUpAt) throw error;
+        } else {
+          const refused = error instanceof BulkConnectionError && error.code === 'ECONNREFUSED';
+          if (!(error instanceof BulkConnectionError) || refused || !repeatable || ++lost >= maxLost) throw error;
+          waitMs = lostPauseMs * lost;
+        }
+      }
+      await pause(waitMs, signal);
+    }
+  }
+
+  async #attempt(path: string, { method, query, headers, body, signal }: HttpRequest): Promise<Response> {
+    const url = new URL(path.replace(/^\//, ''), this.#base);
+    url.search = String(query instanceof URLSearchParams ? query : new URLSearchParams(given(query ?? {})));
+    const content = body?.();
+    let response: Response;
+    try {
+      response = await this.#fetch(url, {
+        method,
+        headers: { ...this.#headers, ...headers },
+        signal,
+        ...(content === undefined ? {} : { body: content, duplex: 'half' as const }),
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
+    }
+    if (!response.ok) throw await BulkProblem.of(response);
+    return response;
+  }
+}
+
+function given(query: Query): [string, string][] {
+  return Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+}

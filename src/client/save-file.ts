@@ -1,0 +1,101 @@
+// Node: files that are there whole or not at all. Bytes go to a file beside the one that is asked for, which takes its place
+// when the last of them is written.
+import type { Hash } from 'node:crypto';
+import { nodeModule, startHash } from './file-source.ts';
+
+type Bytes = AsyncIterable<Uint8Array>;
+
+/** What is there and is no ordinary file (/dev/null, a pipe) cannot be replaced: it is written to. */
+async function targetOf(path: string): Promise<{ replaced: string | null }> {
+  const { lstat, realpath, stat } = nodeModule('node:fs').promises;
+  const found = await stat(path).catch(unlessMissing);
+  if (found && !found.isFile()) return { replaced: null };
+  const isLink = found && (await lstat(path)).isSymbolicLink();
+  return { replaced: isLink ? await realpath(path) : path };
+}
+
+/** @param open gives the bytes. @throws what they throw; then there is no file, or the one that was there before. */
+export async function saveFile(path: string, bytes: Bytes): Promise<void> {
+  const { rename, rm } = nodeModule('node:fs').promises;
+  const { replaced } = await targetOf(path);
+  if (replaced === null) return await write(path, bytes);
+  const temporary = besides(replaced, `${process.pid}.part`);
+  try {
+    await write(temporary, bytes);
+    await rename(temporary, replaced);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * The same for a download that can be gone on with: what breaks off stays, for the next call with this `name`.
+ * @param open gives the bytes from `offset` on, those before being in `hash`; throws after the last when they are damaged.
+ */
+export async function saveDownload(
+  path: string,
+  name: string,
+  total: number,
+  onBytes: ((received: number, total: number) => void) | undefined,
+  open: (hash: Hash, offset: number) => Bytes,
+): Promise<void> {
+  const { rename, rm } = nodeModule('node:fs').promises;
+  const { replaced } = await targetOf(path);
+  if (replaced === null) return await write(path, counted(open(startHash(), 0), 0, total, onBytes));
+  const part = besides(replaced, `${name}.part`);
+  const { hash, bytes } = await hashOf(part);
+  try {
+    await write(part, counted(open(hash, bytes), bytes, total, onBytes), 'a');
+  } catch (error) {
+    // To go on with damaged bytes would be damaged for ever.
+    if ((error as Error).name === 'BulkChecksumError') await rm(part, { force: true });
+    throw error;
+  }
+  await rename(part, replaced);
+}
+
+async function hashOf(path: string): Promise<{ hash: Hash; bytes: number }> {
+  const hash = startHash();
+  let bytes = 0;
+  try {
+    for await (const piece of nodeModule('node:fs').createReadStream(path)) {
+      hash.update(piece);
+      bytes += piece.length;
+    }
+  } catch (error) {
+    unlessMissing(error);
+  }
+  return { hash, bytes };
+}
+
+async function* counted(bytes: Bytes, from: number, total: number, onBytes?: (n: number, total: number) => void) {
+  let received = from;
+  for await (const piece of bytes) {
+    onBytes?.((received += piece.byteLength), total);
+    yield piece;
+  }
+}
+
+async function write(path: string, bytes: Bytes, flags: 'w' | 'a' = 'w'): Promise<void> {
+  const file = await nodeModule('node:fs').promises.open(path, flags);
+  try {
+    for await (const piece of bytes) await file.appendFile(piece);
+    await file.datasync().catch((error: NodeJS.ErrnoException) => {
+      // Pipes and devices have nothing to be synced.
+      if (!['EINVAL', 'ENOTSUP'].includes(error.code ?? '')) throw error;
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+function besides(path: string, ending: string): string {
+  const { basename, dirname, join } = nodeModule('node:path');
+  return join(dirname(path), `.${basename(path)}.${ending}`);
+}
+
+function unlessMissing(error: unknown): null {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+  throw error;
+}

@@ -1,0 +1,268 @@
+// The typed client against the real service, over real sockets; lost connections are lost.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import t, { type Test } from 'tap';
+import {
+  BulkChecksumError,
+  BulkClient,
+  BulkConnectionError,
+  BulkProblem,
+  type ImportState,
+} from '../src/client/index.ts';
+import { writeRecords } from '../testdata/write-records.ts';
+import { build, temporaryFolder } from './build.ts';
+import { listen } from './client.ts';
+import { startProxy } from './db/cuttable-proxy.ts';
+import { holdJobs } from './hold-jobs.ts';
+
+const faulty = new URL('../testdata/users_huge.csv', import.meta.url).pathname;
+
+const app = await build(t);
+const baseUrl = await listen(app);
+const client = new BulkClient({ baseUrl });
+const folder = await temporaryFolder(t);
+
+async function users(name: string, records: number, seed: number): Promise<string> {
+  const path = join(folder, name);
+  await writeRecords({ resource: 'users', records, path, seed });
+  return path;
+}
+
+/** A client whose requests pass through `change` on their way. */
+function changed(change: (url: string, go: () => Promise<Response>, init: RequestInit) => Promise<Response>) {
+  const through: typeof fetch = async (input, init = {}) =>
+    await change(String(input), async () => await fetch(input, init), init);
+  return new BulkClient({ baseUrl, fetch: through, retryForMs: 2_000 });
+}
+
+async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const all = [];
+  for await (const value of values) all.push(value);
+  return all;
+}
+
+async function bytesOf(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  return Buffer.concat(await collect(content));
+}
+
+t.test('a file is sent from disk, watched to its end, and its errors come as they are found', async (t) => {
+  const preview = await client.preview(faulty);
+  t.match(preview, { resource_guess: 'users', format: 'csv' });
+  t.ok(preview.rejected > 0);
+
+  const sent: number[] = [];
+  const { job_id, replayed } = await client.importFile(faulty, {
+    resource: 'users',
+    onUpload: (bytes) => sent.push(bytes),
+  });
+  t.equal(replayed, false);
+  t.equal(sent.at(-1), (await readFile(faulty)).length);
+
+  const states = await collect(client.watchImport(job_id));
+  t.match(states.at(-1), { status: 'completed', processed: 10_000, successful: 3_233 });
+  t.same(
+    states.map(({ processed }) => processed),
+    states.map(({ processed }) => processed).sort((a, b) => a - b),
+  );
+  t.equal((await collect(client.errors(job_id))).length, 7_086);
+  const { groups } = await client.errorGroups(job_id);
+  t.equal(
+    groups.reduce((sum, { count }) => sum + count, 0),
+    7_086,
+  );
+  const report = await bytesOf((await client.errorReport(job_id, 'csv')).body);
+  t.ok(report.toString().startsWith('line,field,message,value\n'));
+
+  const rejects = await client.rejects(job_id);
+  t.equal((await bytesOf(rejects.body)).toString().split('\n').length, 6_767 + 2, 'its header, and a line for each');
+  t.ok((await client.imports({ status: 'completed' })).imports.some((job) => job.job_id === job_id));
+});
+
+t.test('the same file again is the same job, unless that failed or it is asked for', async (t) => {
+  const path = await users('twice.csv', 10, 1);
+  const first = await client.importFile(path, { resource: 'users' });
+  await client.waitForImport(first.job_id);
+  t.match(await client.importFile(path, { resource: 'users' }), { job_id: first.job_id, replayed: true });
+  const again = await client.importFile(path, { resource: 'users', again: true });
+  t.not(again.job_id, first.job_id);
+  t.match(await client.waitForImport(again.job_id), { failed: 10, errors: [{ code: 'duplicate' }] });
+
+  const broken = new File(['id,email\n'], 'broken.csv');
+  const failed = await client.importFile(broken, { resource: 'users' });
+  t.match(await client.waitForImport(failed.job_id), { status: 'failed', failure: { code: 'missing_columns' } });
+  const next = await client.importFile(broken, { resource: 'users' });
+  t.not(next.job_id, failed.job_id);
+  t.equal(next.replayed, false);
+});
+
+t.test('a stream is sent as it comes', async (t) => {
+  const content = await readFile(await users('stream.csv', 100, 2));
+  const stream = Readable.from([content.subarray(0, 1000), content.subarray(1000)]);
+  const { job_id } = await client.importFile(stream, { resource: 'users', fileName: 'a ü.csv' });
+  t.match(await client.waitForImport(job_id), { successful: 100, file_name: 'a ü.csv' });
+});
+
+t.test('what the service refuses is a BulkProblem that says why', async (t) => {
+  const path = await users('large.csv', 50_000, 3);
+  await t.rejects(client.importFile(path, { resource: 'planets' }), {
+    name: 'BulkProblem',
+    code: 'unknown_resource',
+    status: 400,
+    detail: /must be one of: users/,
+    request_id: /./,
+    retryAfter: null,
+  });
+  await t.rejects(client.import(crypto.randomUUID()), { code: 'job_not_found', status: 404 });
+  const proxied = changed(async () => new Response('<html>', { status: 502 }));
+  await t.rejects(proxied.overview(), { name: 'BulkProblem', code: 'http_502', status: 502 });
+});
+
+t.test('a service that is busy is asked again, as long as it says when', async (t) => {
+  let left = 2;
+  const busy = (headers: Record<string, string>) =>
+    changed(async (_url, go) =>
+      left-- > 0 ? Response.json({ code: 'too_busy' }, { status: 503, headers }) : await go(),
+    );
+  const path = await users('busy.csv', 10, 4);
+  const { job_id } = await busy({ 'retry-after': '0' }).importFile(path, { resource: 'users' });
+  t.match(await client.waitForImport(job_id), { successful: 10 });
+  t.equal(left, -1);
+  left = 1;
+  await t.rejects(
+    busy({ 'retry-after': '3600' }).health(),
+    { code: 'too_busy', retryAfter: 3600 },
+    'but not for an hour',
+  );
+  left = 1;
+  await t.rejects(busy({}).health(), { code: 'too_busy', retryAfter: null });
+});
+
+t.test('an upload whose connection is lost is sent again, and is one job', async (t) => {
+  let uploads = 0;
+  const lossy = changed(async (_url, go) => {
+    const answer = await go();
+    if (uploads++ > 0) return answer;
+    await answer.body?.cancel();
+    throw new TypeError('fetch failed', { cause: Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }) });
+  });
+  const accepted = await lossy.importFile(await users('lossy.csv', 10, 5), { resource: 'users' });
+  t.equal(uploads, 2);
+  t.equal(accepted.replayed, true, 'the first one had arrived');
+  t.match(await client.waitForImport(accepted.job_id), { successful: 10, failed: 0 });
+});
+
+t.test('watching goes on after lost connections', async (t) => {
+  const proxy = await startProxy(t, { host: '127.0.0.1', port: Number(baseUrl.port) });
+  const proxied = new BulkClient({ baseUrl: `http://127.0.0.1:${proxy.connection.port}` });
+  const letGo = await holdJobs(t, app);
+  const { job_id } = await proxied.importFile(await users('held.csv', 10, 6), { resource: 'users' });
+  const lost: string[] = [];
+  const states: ImportState[] = [];
+  for await (const state of proxied.watchImport(job_id, { onLost: ({ message }) => void lost.push(message) })) {
+    states.push(state);
+    if (states.length === 1) proxy.cut();
+    if (lost.length === 0) setTimeout(letGo, 50);
+  }
+  t.equal(lost.length, 1);
+  t.match(states.at(-1), { status: 'completed', successful: 10 });
+});
+
+t.test('where there are no events the job is asked after', async (t) => {
+  let asked = 0;
+  const eventless = changed(async (url, go) => {
+    if (url.endsWith('/events')) return Response.json({ code: 'not_found' }, { status: 404 });
+    asked++;
+    return await go();
+  });
+  const { job_id } = await client.importFile(await users('asked.csv', 10, 7), { resource: 'users' });
+  const states = await collect(eventless.watchImport(job_id, { pollMs: 10 }));
+  t.match(states.at(-1), { status: 'completed' });
+  t.ok(asked > 0);
+  await t.rejects(collect(client.watchImport(crypto.randomUUID())), { code: 'job_not_found' });
+});
+
+t.test('records are exported as a stream; a stream that is cut is an error', async (t) => {
+  const selection = {
+    resource: 'users',
+    format: 'csv',
+    fields: ['id', 'email'],
+    filters: { role: { in: ['admin'] } },
+  } as const;
+  const { fileName, body } = await client.exportRows(selection);
+  t.equal(fileName, 'users.csv');
+  const lines = (await bytesOf(body)).toString().trimEnd().split('\n');
+  t.equal(lines[0], 'id,email');
+  const { rows } = await client.estimateExport({ resource: 'users', filters: selection.filters });
+  t.equal(lines.length - 1, rows);
+
+  const cut = changed(async (_url, go) => cutAfter(await go(), 1000));
+  await t.rejects(bytesOf((await cut.exportRows({ resource: 'users' })).body), { name: 'BulkConnectionError' });
+});
+
+t.test('the file of an export job is resumed where it broke off, and compared with its hash', async (t) => {
+  const { job_id } = await client.startExport({ resource: 'users', format: 'csv', sort: 'id' });
+  const job = await client.waitForExport(job_id);
+  t.equal(job.status, 'completed');
+  const whole = await bytesOf(await client.download(job_id));
+  t.equal(whole.length, job.bytes);
+
+  const ranges: unknown[] = [];
+  const cut = changed(async (url, go, { headers }) => {
+    if (!url.endsWith('/download')) return await go();
+    ranges.push((headers as Record<string, string>).range);
+    return ranges.length < 3 ? cutAfter(await go(), 5_000) : await go();
+  });
+  const path = join(folder, 'resumed.csv');
+  await cut.downloadTo(path, job_id);
+  t.same(await readFile(path), whole);
+  t.same(ranges, [undefined, 'bytes=5000-', 'bytes=10000-']);
+
+  const begun = join(folder, 'begun.csv');
+  await writeFile(join(folder, `.begun.csv.${job_id}.part`), whole.subarray(0, 7_000));
+  await client.downloadTo(begun, job_id);
+  t.same(await readFile(begun), whole, 'by an earlier process');
+
+  await writeFile(join(folder, `.damaged.csv.${job_id}.part`), 'damaged');
+  await t.rejects(client.downloadTo(join(folder, 'damaged.csv'), job_id), BulkChecksumError);
+  await t.rejects(readFile(join(folder, 'damaged.csv')), { code: 'ENOENT' });
+  await client.downloadTo(join(folder, 'damaged.csv'), job_id);
+  t.same(await readFile(join(folder, 'damaged.csv')), whole, 'what was damaged is not kept');
+});
+
+t.test('figures and descriptions', async (t) => {
+  t.match(await client.health(), { status: 'healthy' });
+  t.ok((await client.overview()).resources.users);
+  t.same(
+    (await client.resources()).resources.map(({ name }) => name),
+    ['users', 'articles', 'comments'],
+  );
+});
+
+t.test('a service that is away is a BulkConnectionError at once', async (t) => {
+  const away = new BulkClient({ baseUrl: 'http://127.0.0.1:9' });
+  await t.rejects(away.overview(), BulkConnectionError);
+  await t.rejects(away.overview(), { code: 'ECONNREFUSED', message: /127\.0\.0\.1:9: connect ECONNREFUSED/ });
+  await t.rejects(away.import('x', { signal: AbortSignal.abort(new Error('stopped')) }), { message: 'stopped' });
+});
+
+t.test('the package is imported by its name, and loads nothing of the service', async (t: Test) => {
+  const { BulkClient: named } = await import('bulk-import-export-api/client');
+  t.equal(named, BulkClient);
+  t.ok(new BulkProblem(400, new Headers(), {}) instanceof Error);
+});
+
+/** The answer as it is when its connection breaks after so many bytes. */
+function cutAfter(answer: Response, bytes: number): Response {
+  let left = bytes;
+  const body = answer.body!.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(piece, controller) {
+        controller.enqueue(piece.subarray(0, left));
+        left -= piece.length;
+        if (left < 0) controller.error(new TypeError('terminated'));
+      },
+    }),
+  );
+  return new Response(body, { status: answer.status, headers: answer.headers });
+}

@@ -1,0 +1,55 @@
+// The command as people run it: a process of its own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Test } from 'tap';
+
+const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
+
+export interface RunCommand {
+  child: ChildProcess;
+  /** Resolves once stdout or stderr holds the text. */
+  said(text: string): Promise<void>;
+  ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+export interface RunOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  /** Content of stdin; default: none. */
+  input?: string;
+  /** The program before the launcher, such as a terminal's. Default: this Node. */
+  by?: (command: string[]) => string[];
+}
+
+/** Killed when the test ends. */
+export function runCommand(
+  t: Pick<Test, 'after'>,
+  args: string[],
+  { env, cwd, input, by }: RunOptions = {},
+): RunCommand {
+  const command = [process.execPath, launcher, ...args];
+  const [program = '', ...rest] = by ? by(command) : command;
+  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...env }, stdio: 'pipe' });
+  t.after(() => child.kill('SIGKILL'));
+  const text = { stdout: '', stderr: '' };
+  const news = new EventTarget();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (piece: string) => {
+      text[name] += piece;
+      news.dispatchEvent(new Event('news'));
+    });
+  }
+  child.stdin.end(input);
+  const closed = once(child, 'close') as Promise<[code: number | null]>;
+  return {
+    child,
+    async said(expected) {
+      const over = closed.then(() => true);
+      while (!text.stdout.includes(expected) && !text.stderr.includes(expected)) {
+        const isOver = await Promise.race([once(news, 'news').then(() => false), over]);
+        if (isOver) throw new Error(`ended without saying '${expected}': ${text.stdout}${text.stderr}`);
+      }
+    },
+    ended: closed.then(([code]) => ({ code, ...text })),
+  };
+}
