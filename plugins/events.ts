@@ -52,7 +52,7 @@ export default fp<EventsOptions>(
       },
       log: app.log as Logger,
     });
-    telemetry.observe({ jobEnded: () => feeds.look() });
+    telemetry.listen({ jobEnded: () => feeds.look() });
 
     /** Open streams, with the API key that each belongs to. */
     const open = new Map<EventStream, string | undefined>();

@@ -70,10 +70,15 @@ export default fp(
           }
           await quotas.assertRoom('export', request.owner);
           const services = { db, enqueueReady: queue.enqueueReady };
-          const job = await acceptExport(services, asked, request.owner, async (tx, job) => {
-            await quotas.assertWithin(tx, job);
-            await claim.complete(tx, fingerprint, job.id);
-          });
+          const job = await acceptExport(
+            services,
+            { ...asked, trace: request.trace },
+            request.owner,
+            async (tx, job) => {
+              await quotas.assertWithin(tx, job);
+              await claim.complete(tx, fingerprint, job.id);
+            },
+          );
           request.log.info({ job_id: job.id, resource: job.resource, format: job.format }, 'Export accepted');
           reply.code(202).header('location', `/v1/exports/${job.id}`);
           return { job_id: job.id, status: job.status, resource: job.resource, format: job.format };

@@ -1,6 +1,5 @@
 // GET /health: can this process do its work? Answers within two seconds whatever the database does, and on a connection
 // of its own, so that a busy pool does not look like a database that is gone. GET /health/live: does it run at all?
-import { access, constants, statfs } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { verdictOf } from '../db/sqlstate.ts';
@@ -76,11 +75,10 @@ async function ping({ monitor, log }: FastifyInstance): Promise<Check> {
   }
 }
 
-async function checkStorage({ config, log }: FastifyInstance): Promise<Check> {
+async function checkStorage({ storage: { uploads, exports }, log }: FastifyInstance): Promise<Check> {
   try {
-    await Promise.all([config.uploadDir, config.exportDir].map((folder) => access(folder, constants.W_OK)));
-    const { bavail, bsize } = await statfs(config.uploadDir);
-    return { status: 'up', free_bytes: bavail * bsize };
+    const [{ freeBytes }] = await Promise.all([uploads.findRoom(), exports.findRoom()]);
+    return { status: 'up', free_bytes: freeBytes };
   } catch (error) {
     log.warn({ err: error }, 'The folders of uploads and exports cannot be written');
     return { status: 'down' };

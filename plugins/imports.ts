@@ -81,10 +81,16 @@ export default fp(
           const { stored } = upload!;
           // From here on it is not for this request to remove it.
           upload = null;
-          const job = await acceptImport(accept, asked, stored, request.owner, async (tx, job) => {
-            await quotas.assertWithin(tx, job);
-            await claim.complete(tx, fingerprint, job.id);
-          });
+          const job = await acceptImport(
+            accept,
+            { ...asked, trace: request.trace },
+            stored,
+            request.owner,
+            async (tx, job) => {
+              await quotas.assertWithin(tx, job);
+              await claim.complete(tx, fingerprint, job.id);
+            },
+          );
           request.log.info({ job_id: job.id, resource: job.resource, bytes: stored.bytes }, 'Import accepted');
           reply.code(202).header('location', `/v1/imports/${job.id}`);
           return {

@@ -48,8 +48,8 @@ export default fp(
     const owners = new Set(config.access.keys.flatMap(({ owner }) => (owner === null ? [] : [owner])));
     /** Of those alone who can ask for it: there may be jobs of owners whose keys are gone. */
     const byOwner = new Map([...owners].map((owner) => [owner, new Throughput()]));
-    telemetry.observe({
-      chunkLoaded(_resource, { loaded, rejected }, owner) {
+    telemetry.listen({
+      chunkLoaded({ owner }, { loaded, rejected }) {
         const now = Date.now();
         everybodys.add(loaded + rejected, now);
         if (owner !== null) byOwner.get(owner)?.add(loaded + rejected, now);

@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import auth from '../plugins/auth.ts';
 import backPressure from '../plugins/back-pressure.ts';
+import consolePage from '../plugins/console.ts';
 import cors from '../plugins/cors.ts';
 import database from '../plugins/database.ts';
 import docs from '../plugins/docs.ts';
@@ -37,6 +38,7 @@ import slowClients from '../plugins/slow-clients.ts';
 import storage from '../plugins/storage.ts';
 import streamPool from '../plugins/stream-pool.ts';
 import telemetry from '../plugins/telemetry.ts';
+import tracing from '../plugins/tracing.ts';
 import type { Config } from './config.ts';
 import { serverOptionsOf } from './http/server-options.ts';
 import { loggerOptions } from './logger.ts';
@@ -64,6 +66,7 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   // What a request meets first.
+  await app.register(tracing);
   await app.register(openapi);
   await app.register(securityHeaders);
   await app.register(problemDetails);
@@ -106,4 +109,5 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(overview);
   await app.register(docs);
   await app.register(seed);
+  await app.register(consolePage);
 }

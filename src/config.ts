@@ -6,6 +6,7 @@ import { connectionBudget } from './connection-budget.ts';
 import { type Address, tlsOptions } from './database-url.ts';
 import { type Environment, fault, inWords, readEnvironment, type Values } from './environment.ts';
 import { StartFailure } from './start-failure.ts';
+import { tracingSettings } from './tracing/tracing-settings.ts';
 import { variables } from './variables/index.ts';
 
 /** Durations are in milliseconds, sizes in bytes. */
@@ -86,6 +87,7 @@ function assemble(values: Values<typeof variables>) {
     seed: values.SEED,
     shutdownTimeoutMs: values.SHUTDOWN_TIMEOUT,
     maxEventLoopDelayMs: values.MAX_EVENT_LOOP_DELAY,
+    tracing: tracingSettings(values),
   };
 }
 

@@ -2,7 +2,7 @@
 // nothing that a client sends ever becomes part of a path.
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream, type Stats } from 'node:fs';
-import { access, constants, mkdir, open, opendir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { access, constants, mkdir, open, opendir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -48,6 +48,7 @@ export class FileStore {
   readonly #folder: string;
   readonly #keyPrefix: string;
   readonly #touchMs: number;
+  #writtenBytes = 0;
 
   private constructor(folder: string, { origin = '', touchMs = defaultTouchMs }: FileStoreOptions) {
     this.#folder = folder;
@@ -80,9 +81,13 @@ export class FileStore {
     const touching = setInterval(() => utimes(part, new Date(), new Date()).catch(() => {}), this.#touchMs).unref();
     const hash = createHash('sha256');
     let bytes = 0;
+    const count = (length: number) => {
+      this.#writtenBytes += length;
+    };
     const measure = new Transform({
       transform(block: Buffer, _encoding, done) {
         bytes += block.length;
+        count(block.length);
         hash.update(block);
         if (bytes > maxBytes) done(new FileTooLarge(maxBytes));
         else done(null, block);
@@ -104,6 +109,18 @@ export class FileStore {
     } finally {
       clearInterval(touching);
     }
+  }
+
+  /** Since the start, of files that were given up too. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** @throws the file system's error when files cannot be written here. */
+  async findRoom(): Promise<{ sizeBytes: number; freeBytes: number }> {
+    await access(this.#folder, constants.W_OK);
+    const { bavail, blocks, bsize } = await statfs(this.#folder);
+    return { sizeBytes: blocks * bsize, freeBytes: bavail * bsize };
   }
 
   /** The files of this origin, half-written ones too; others that lie in the folder are passed over. */

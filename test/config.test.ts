@@ -138,6 +138,12 @@ const accepted: Record<keyof typeof variables, [value: string, read: (config: Co
     UPLOAD_TTL: ['2h', (c) => c.ttl.uploadMs, 7_200_000],
     JOB_TTL: ['60d', (c) => c.ttl.jobMs, 5_184_000_000],
     IDEMPOTENCY_TTL: ['1h', (c) => c.ttl.idempotencyMs, 3_600_000],
+    OTEL_EXPORTER_OTLP_ENDPOINT: ['http://otel:4318/x', (c) => c.tracing?.url, 'http://otel:4318/x/v1/traces'],
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ['https://otel/spans', (c) => c.tracing?.url, 'https://otel/spans'],
+    // Without an endpoint there is nothing to sample.
+    OTEL_TRACES_SAMPLER: ['always_off', (c) => c.tracing, null],
+    OTEL_TRACES_SAMPLER_ARG: ['0.5', (c) => c.tracing, null],
+    OTEL_SDK_DISABLED: ['true', (c) => c.tracing, null],
   };
 
 t.test('each variable is read', async (t) => {
@@ -185,7 +191,25 @@ const refused: Refused[] = [
   ['DB_RETRY_FOR', '10ms', lasting('1s')],
   ['EXPORT_TTL', '1 day', lasting('1s')],
   ['IDEMPOTENCY_TTL', '0s', lasting('1s')],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'otel:4318', 'an http or https URL such as http://127.0.0.1:4318'],
+  ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'grpc://a', 'an http or https URL such as http://127.0.0.1:4318'],
+  [
+    'OTEL_TRACES_SAMPLER',
+    'all',
+    'one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
+  ],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.1', 'a number from 0 to 1'],
+  ['OTEL_SDK_DISABLED', '1', 'one of true, false'],
   ['SEED', 'yes', 'one of auto, on, off'],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'otel:4318', 'an http or https URL such as http://127.0.0.1:4318'],
+  ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'grpc://a', 'an http or https URL such as http://127.0.0.1:4318'],
+  [
+    'OTEL_TRACES_SAMPLER',
+    'all',
+    'one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
+  ],
+  ['OTEL_TRACES_SAMPLER_ARG', '1.1', 'a number from 0 to 1'],
+  ['OTEL_SDK_DISABLED', '1', 'one of true, false'],
   ['MAX_UPLOAD_SIZE', '5 TB', size('1 or more')],
   ['MAX_UNPACKED_SIZE', '0', size('1 or more')],
   ['MAX_ROW_ERRORS', '1.5', whole(0, 1_000_000_000_000)],
@@ -356,7 +380,8 @@ t.test('--help names every variable, by group, with its default', async (t) => {
     const expected = standard === null ? 'not set' : `default: ${standard}`;
     t.match(entry?.replace(/\s+/g, ' '), expected, name);
   }
-  for (const group of ['Server', 'Access', 'Database', 'Files', 'Imports', 'Jobs']) t.match(help, `\n${group}\n`);
+  for (const group of ['Server', 'Access', 'Database', 'Files', 'Imports', 'Jobs', 'Traces'])
+    t.match(help, `\n${group}\n`);
   t.ok(
     help.split('\n').every((line) => line.length <= 100),
     'no line is too long for a terminal',

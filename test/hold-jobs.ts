@@ -3,7 +3,10 @@ import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 
 /** Locks the table of users: imports and exports of it wait. @returns ends that; the test's end does so too. */
-export async function holdJobs(t: Pick<Test, 'after'>, { sql }: FastifyInstance): Promise<() => Promise<void>> {
+export async function holdJobs(
+  t: Pick<Test, 'after'>,
+  { sql }: Pick<FastifyInstance, 'sql'>,
+): Promise<() => Promise<void>> {
   const locked = Promise.withResolvers<void>();
   const over = Promise.withResolvers<void>();
   const holding = sql.begin(async (tx) => {

@@ -251,6 +251,13 @@ t.test('the queue sweeps at every start and every minute, in one process at a ti
   const second = await start();
   await until(async () => (await readdir(folder)).length === 0);
   t.equal((await statusOf(second, job_id)).status, 'completed');
+  // Told once the whole run is over.
+  const figure = async (line: string) => (await second.telemetry.text()).includes(`\n${line}\n`);
+  await until(async () => await figure('bulk_task_runs_total{task="sweep",outcome="succeeded"} 1'));
+  await until(async () => await figure('bulk_task_runs_total{task="remove-orphans",outcome="succeeded"} 1'));
+  t.ok(await figure('bulk_swept_total{kind="uploads"} 1'));
+  t.ok(await figure('bulk_swept_total{kind="orphaned_uploads"} 1'));
+  t.match(await second.telemetry.text(), /^bulk_task_last_success_timestamp_seconds\{task="sweep"\} 1\d{9}/m);
   t.same(
     [...(await second.sql`SELECT name, cron FROM pgboss.schedule ORDER BY name`)],
     [

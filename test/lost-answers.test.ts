@@ -2,7 +2,7 @@
 // statements where a wrong guess would cost a file: before they are carried out, and after.
 import { readdir } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import type { KyselyPlugin, Transaction } from 'kysely';
+import { type KyselyPlugin, type RootOperationNode, type Transaction, UpdateQueryNode } from 'kysely';
 import t from 'tap';
 import type { Database } from '../db/tables.ts';
 import { build } from './build.ts';
@@ -34,6 +34,12 @@ function loseCommit(app: FastifyInstance, when: 'before' | 'after'): void {
   db.transaction = () => ({ execute }) as ReturnType<typeof db.transaction>;
 }
 
+function namesFile(node: RootOperationNode): boolean {
+  return (
+    UpdateQueryNode.is(node) && (node.updates ?? []).some(({ column }) => JSON.stringify(column).includes('"sha256"'))
+  );
+}
+
 /** Loses the connection once, at the statement that names an exported file. */
 function loseEnd(app: FastifyInstance, when: 'before' | 'after'): void {
   const { db } = app;
@@ -41,7 +47,7 @@ function loseEnd(app: FastifyInstance, when: 'before' | 'after'): void {
   let naming: object | undefined;
   const plugin: KyselyPlugin = {
     transformQuery({ node, queryId }) {
-      if (naming === undefined && JSON.stringify(node).includes('"sha256"')) {
+      if (naming === undefined && namesFile(node)) {
         naming = queryId;
         db.updateTable = updateTable;
         if (when === 'before') throw lost();

@@ -55,11 +55,11 @@ export interface AcceptServices {
 /** @param also runs in the same transaction, once the job exists. */
 export async function acceptExport(
   { db, enqueueReady }: AcceptServices,
-  { resource, format, selection, compression }: JobRequest,
+  { resource, format, selection, compression, trace }: JobRequest & Pick<ExportOptions, 'trace'>,
   owner: string | null,
   also: (tx: Transaction<Database>, job: Job) => Promise<void> = async () => {},
 ): Promise<Job> {
-  const options: ExportOptions = { selection, compression };
+  const options: ExportOptions = { selection, compression, trace };
   return await db.transaction().execute(async (tx) => {
     const job = await createJob(tx, {
       id: crypto.randomUUID(),

@@ -3,6 +3,7 @@
 import { idempotencyKey } from '../import/import-docs.ts';
 import { recordSchemas } from '../openapi/record-schemas.ts';
 import type { ParameterDocs, RouteDocs, Schema } from '../openapi/route-docs.ts';
+import { cursorPattern } from '../page-cursor.ts';
 import { formats, mediaTypes } from '../resources/formats.ts';
 import { resources } from '../resources/index.ts';
 import { ExportPageSchema } from './export-view.ts';
@@ -97,7 +98,7 @@ export const exportDocs = {
         name: 'after',
         in: 'query',
         description: 'The `next` of the page of jobs before.',
-        schema: { ...text, format: 'uuid' },
+        schema: { ...text, pattern: cursorPattern },
       },
     ],
     responses: {

@@ -2,12 +2,15 @@
 import type { Job } from '../../db/jobs.ts';
 import type { Format } from '../resources/formats.ts';
 import { resourceNamed } from '../resources/index.ts';
+import type { TraceContext } from '../tracing/trace-context.ts';
 import type { ExportRequest } from './parse-selection.ts';
 import type { Selection } from './selection.ts';
 
 export interface ExportOptions {
   selection: Selection;
   compression: 'gzip' | null;
+  /** Of the request. */
+  trace?: TraceContext;
 }
 
 export function readOptions(job: Pick<Job, 'options'>): ExportOptions {

@@ -32,7 +32,7 @@ export interface ExportServices {
   ttlMs: number;
   /** How long to try again while the database is away. */
   retryForMs: number;
-  observer: Pick<JobObserver, 'jobEnded'>;
+  observer: JobObserver;
   log: Logger;
 }
 
@@ -48,7 +48,14 @@ interface Written {
 export async function runExport(services: ExportServices, jobId: string, signal: AbortSignal): Promise<void> {
   const job = await startAttempt(services.db, 'export', jobId, services.runner);
   if (!job) return;
-  const log = services.log.child({ job_id: job.id, resource: job.resource, format: job.format, attempt: job.attempt });
+  const observer = services.observer.attemptStarted(job);
+  const log = services.log.child({
+    job_id: job.id,
+    resource: job.resource,
+    format: job.format,
+    attempt: job.attempt,
+    ...observer.logBindings,
+  });
   const written: Written = { bytes: 0 };
   const progress = reportProgress(services.db, job, () => written.bytes, log);
   const held = AbortSignal.any([signal, progress.overtaken]);
@@ -65,6 +72,7 @@ export async function runExport(services: ExportServices, jobId: string, signal:
     if (signal.aborted || verdictOf(error) === 'transient') throw error;
     await fail({ ...services, log }, job, explainFailure(error, log));
   } finally {
+    observer.ended();
     await progress.stop();
   }
 }

@@ -104,7 +104,7 @@ export interface AcceptServices {
  */
 export async function acceptImport(
   { config, db, uploads, enqueueReady }: AcceptServices,
-  request: CheckedRequest,
+  request: CheckedRequest & Pick<ImportOptions, 'trace'>,
   upload: StoredFile,
   owner: string | null,
   also: (tx: Transaction<Database>, job: Job) => Promise<void> = async () => {},

@@ -1,4 +1,5 @@
 import type { Format } from '../resources/formats.ts';
+import type { TraceContext } from '../tracing/trace-context.ts';
 
 /**
  * What an import was asked for, kept with the job so that each attempt does the same: also the limits that decide
@@ -11,4 +12,6 @@ export interface ImportOptions {
   delimiter?: ',' | ';' | '\t';
   chunkRecords: number;
   chunkBytes: number;
+  /** Of the request. */
+  trace?: TraceContext;
 }

@@ -17,7 +17,7 @@ import { verdictOf } from '../../db/sqlstate.ts';
 import { rowErrorColumns } from '../../db/tables.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
 import { encodeRowErrors, type RowError } from '../../workers/row-error.ts';
-import type { ChunkStage, JobObserver } from '../job-observer.ts';
+import type { AttemptObserver } from '../job-observer.ts';
 import { rowTarget } from '../resource-table.ts';
 import { type Resource, referencesOf } from '../resources/resource.ts';
 import type { ChunkPlace } from './chunk-pipeline.ts';
@@ -33,7 +33,7 @@ export interface LoadContext {
   resource: Resource;
   references: ReferenceCheck['mode'];
   constraints: ConstraintNames;
-  observer: Pick<JobObserver, 'stagePassed'>;
+  observer: Pick<AttemptObserver, 'stagePassed'>;
   /**
    * The last chunks had conflicts, so the next ones are probed before they are copied. Probing a million users takes as
    * long again as loading them: a chunk without conflicts ends it (bench/README.md, "Conflicts").
@@ -71,7 +71,7 @@ export async function loadChunk(
         writtenAt = performance.now();
         return written;
       });
-      context.observer.stagePassed('commit', performance.now() - writtenAt);
+      context.observer.stagePassed(chunk.index, 'commit', performance.now() - writtenAt);
       return done;
     } catch (error) {
       if (way === 'halved' || verdictOf(error) !== 'row') throw error;
@@ -105,8 +105,8 @@ async function load(
   let accepted: Uint8Array | null = null;
   const errors: RowError[] = [];
   let startedAt = performance.now();
-  const pass = (stage: ChunkStage) => {
-    context.observer.stagePassed(stage, performance.now() - startedAt);
+  const pass = (stage: 'look_up' | 'copy') => {
+    context.observer.stagePassed(chunk.index, stage, performance.now() - startedAt);
     startedAt = performance.now();
   };
   if (way !== 'direct' || (asSet && !(await lockAllReferenced(tx, resource, parsed)))) {

@@ -14,7 +14,7 @@ import type { Chunk, ParsedChunk, ParseRequest } from '../../workers/messages.ts
 import type { Config } from '../config.ts';
 import { percentage, perSecond } from '../figures.ts';
 import type { FileStore } from '../file-store.ts';
-import type { JobObserver } from '../job-observer.ts';
+import type { AttemptObserver, JobObserver } from '../job-observer.ts';
 import { tableShapeOf } from '../resource-table.ts';
 import { resourceNamed } from '../resources/index.ts';
 import type { Slots } from '../slots.ts';
@@ -56,14 +56,20 @@ export interface ImportServices {
 export async function runImport(services: ImportServices, jobId: string, signal: AbortSignal): Promise<void> {
   const job = await startAttempt(services.db, 'import', jobId, services.runner);
   if (!job) return;
-  const log = services.log.child({ job_id: job.id, resource: job.resource, attempt: job.attempt });
+  const observer = services.observer.attemptStarted(job);
+  const log = services.log.child({
+    job_id: job.id,
+    resource: job.resource,
+    attempt: job.attempt,
+    ...observer.logBindings,
+  });
   const sql = openLoaders(services.connection, job, services.config.import.connections);
   try {
     await endEarlierLoaders(services.db, job);
-    const context = await prepareLoading(sql, job, log, services.observer);
+    const context = await prepareLoading(sql, job, log, observer);
     const records = await retryLostThreads(async () => {
       const checkpoints = new Checkpoints(await findCheckpoints(services.db, job.id));
-      const file = await openUpload(services, job, signal);
+      const file = await openUpload(services, job, observer, signal);
       return await loadFile({ ...services, log }, context, checkpoints, file, signal);
     }, log);
     await end(
@@ -77,11 +83,14 @@ export async function runImport(services: ImportServices, jobId: string, signal:
     if (signal.aborted || verdictOf(error) === 'transient') throw error;
     await end({ ...services, log }, job, { status: 'failed', failure: explainFailure(error, log) }, signal);
   } finally {
+    observer.ended();
     await sql.end({ timeout: 5 });
   }
 }
 
-async function prepareLoading(sql: Sql, job: Job, log: Logger, observer: JobObserver): Promise<LoadContext> {
+type RunContext = LoadContext & { observer: AttemptObserver };
+
+async function prepareLoading(sql: Sql, job: Job, log: Logger, observer: AttemptObserver): Promise<RunContext> {
   const resource = resourceNamed(job.resource);
   const shape = tableShapeOf(resource);
   const { mode, reasons } = await chooseReferenceCheck(sql, shape);
@@ -92,8 +101,9 @@ async function prepareLoading(sql: Sql, job: Job, log: Logger, observer: JobObse
 
 /** Reads the beginning of the stored file: its format, a CSV's header. */
 async function openUpload(
-  { config, uploads, chunkMemory, observer }: ImportServices,
+  { config, uploads, chunkMemory }: ImportServices,
   job: Job,
+  observer: AttemptObserver,
   signal: AbortSignal,
 ): Promise<RecordFile> {
   if (job.file === null) throw new JobFault('upload_gone', 'the uploaded file is no longer stored');
@@ -108,7 +118,7 @@ async function openUpload(
     maxRecordBytes: config.import.maxRecordBytes,
     maxUnpackedBytes: config.import.maxUnpackedBytes,
     memory: chunkMemory,
-    onCut: (durationMs) => observer.stagePassed('split', durationMs),
+    onCut: (durationMs) => observer.chunkCut(durationMs),
     signal,
   });
 }
@@ -116,12 +126,13 @@ async function openUpload(
 /** Takes every chunk of the file through the pipeline. @returns how many records the file has. */
 async function loadFile(
   services: ImportServices,
-  context: LoadContext,
+  context: RunContext,
   checkpoints: Checkpoints,
   file: RecordFile,
   signal: AbortSignal,
 ): Promise<number> {
-  const { config, chunkSlots, observer, log } = services;
+  const { config, chunkSlots, log } = services;
+  const { observer } = context;
   const request = { jobId: context.job.id, resource: context.resource.name, format: file.format, csv: file.csv };
   const now = context.job.created_at.toISOString();
   const pipeline = new ChunkPipeline(
@@ -131,7 +142,7 @@ async function loadFile(
       parse: async ({ bytes, table, ...place }: Chunk) => {
         try {
           const parsed = await services.parse({ ...request, now, firstRecord: place.firstRecord, bytes, table });
-          observer.stagePassed('parse', parsed.parseMs);
+          observer.stagePassed(place.index, 'parse', parsed.parseMs);
           return parsed;
         } catch (error) {
           throw isLostThread(error) ? new ThreadLost(place, error) : error;
@@ -145,8 +156,8 @@ async function loadFile(
           onRetry: (error, failures) =>
             log.warn({ err: error, chunk: chunk.index, failures }, 'Chunk will be tried again'),
         });
-        observer.stagePassed('load', performance.now() - startedAt);
-        observer.chunkLoaded(context.resource.name, done, context.job.owner);
+        observer.stagePassed(chunk.index, 'load', performance.now() - startedAt);
+        observer.chunkLoaded(chunk.index, done);
         if (done.jobErrors > config.import.maxRowErrors) {
           throw new JobFault('too_many_errors', `more than ${config.import.maxRowErrors} row errors (MAX_ROW_ERRORS)`);
         }
@@ -161,6 +172,7 @@ async function loadFile(
       records += chunk.records;
       if (checkpoints.cover(chunk)) continue;
       const release = await chunkSlots.acquire(signal);
+      observer.chunkStarted(chunk);
       pipeline.add(chunk, release);
     }
     await pipeline.drain();

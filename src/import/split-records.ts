@@ -11,7 +11,7 @@ import { type FileOptions, type OpenedFile, openFile } from './open-file.ts';
 
 export interface RecordOptions extends ChunkLimits, FileOptions {
   memory: ChunkMemory;
-  /** Told of each chunk how long it took to find its records and to copy them. */
+  /** Told of each chunk, before it is handed out, how long it took to find its records and to copy them. */
   onCut?(durationMs: number): void;
 }
 
@@ -46,28 +46,35 @@ export async function* cutChunks(
   const { input } = file;
   const chunks = new ChunkBuilder(input, limits, memory, file.sourceEnd);
   const splitter = file.createSplitter(chunks);
+  let durationMs = 0;
+  function* takeReady(): Generator<Chunk> {
+    for (const chunk of chunks.takeReady()) {
+      onCut?.(durationMs);
+      durationMs = 0;
+      yield chunk;
+    }
+  }
+  function* takeLast(): Generator<Chunk> {
+    chunks.finish();
+    yield* takeReady();
+  }
   try {
-    let durationMs = 0;
     while (true) {
       const startedAt = performance.now();
       splitter.split();
       durationMs += performance.now() - startedAt;
-      for (const chunk of chunks.takeReady()) {
-        onCut?.(durationMs);
-        durationMs = 0;
+      for (const chunk of takeReady()) {
         yield chunk;
         signal.throwIfAborted();
       }
       if (input.ended) break;
       await input.fill(chunks.neededFrom(splitter.next));
     }
-    chunks.finish();
-    yield* chunks.takeReady();
+    yield* takeLast();
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof FileFault)) throw error;
-    chunks.finish();
-    yield* chunks.takeReady();
+    yield* takeLast();
     const { cause, endsEarly } = error;
     throw new FileFault(error.code, error.message, error.line ?? splitter.line, { cause, endsEarly });
   } finally {

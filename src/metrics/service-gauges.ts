@@ -4,6 +4,9 @@ import type { Piscina } from 'piscina';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ServiceFigures } from '../../db/service-figures.ts';
 
+/** An import keeps its upload, an export its file. */
+const folderOf = { import: 'uploads', export: 'exports' } as const;
+
 /** @returns the function that takes over figures just read; null: the database did not answer. */
 export function gaugeService(registry: Registry): (figures: ServiceFigures | null) => void {
   const registers = [registry];
@@ -12,6 +15,18 @@ export function gaugeService(registry: Registry): (figures: ServiceFigures | nul
     name: 'bulk_jobs',
     help: 'Unfinished jobs, those of all processes',
     labelNames: ['type', 'state'],
+    registers,
+  });
+  const oldest = new Gauge({
+    name: 'bulk_job_oldest_pending_seconds',
+    help: 'How long the oldest job that has not begun has been waiting; 0: none waits',
+    labelNames: ['type'],
+    registers,
+  });
+  const stored = new Gauge({
+    name: 'bulk_stored_bytes',
+    help: 'Bytes of the files that jobs keep, those of all processes',
+    labelNames: ['folder'],
     registers,
   });
   const queue = new Gauge({
@@ -28,14 +43,20 @@ export function gaugeService(registry: Registry): (figures: ServiceFigures | nul
   });
   return (figures) => {
     up.set(figures ? 1 : 0);
-    for (const gauge of [jobs, queue, sessions]) gauge.reset();
+    for (const gauge of [jobs, oldest, stored, queue, sessions]) gauge.reset();
     if (!figures) return;
-    for (const type of ['import', 'export']) {
+    for (const type of ['import', 'export'] as const) {
       // Zero is a figure too: alerts need the series to exist.
       for (const state of ['pending', 'processing']) jobs.set({ type, state }, 0);
       for (const state of ['created', 'retry', 'active']) queue.set({ type, state }, 0);
+      oldest.set({ type }, 0);
+      stored.set({ folder: folderOf[type] }, 0);
     }
-    for (const { type, status, jobs: count } of figures.unfinishedJobs) jobs.set({ type, state: status }, count);
+    for (const { type, status, jobs: count, oldestSeconds } of figures.unfinishedJobs) {
+      jobs.set({ type, state: status }, count);
+      if (status === 'pending') oldest.set({ type }, oldestSeconds);
+    }
+    for (const { type, bytes } of figures.storedFiles) stored.set({ folder: folderOf[type] }, bytes);
     for (const { type, state, entries } of figures.queueEntries) queue.set({ type, state }, entries);
     for (const { pool, state, sessions: count } of figures.sessions) sessions.set({ pool, state }, count);
   };

@@ -6,6 +6,7 @@ import { files } from './files.ts';
 import { imports } from './imports.ts';
 import { jobs } from './jobs.ts';
 import { server } from './server.ts';
+import { traces } from './traces.ts';
 
 /** In the order in which `--help` lists them. */
 export const variables = {
@@ -15,4 +16,5 @@ export const variables = {
   ...files,
   ...imports,
   ...jobs,
+  ...traces,
 } as const satisfies Variables;

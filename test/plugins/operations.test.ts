@@ -1,5 +1,6 @@
 // What operators and their machines look at: health, metrics, the log; and the sample records of a first start.
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -23,6 +24,8 @@ import { startProxy } from '../db/cuttable-proxy.ts';
 import { startFreezableProxy } from './freezable-proxy.ts';
 
 type Env = Record<string, string>;
+
+const readme = new URL('../../README.md', import.meta.url);
 
 async function buildOn(test: Pick<Test, 'after'>, connection: Connection, env: Env = {}): Promise<FastifyInstance> {
   const app = await buildApp(loadConfig({ ...environment(connection, await temporaryFolder(test)), ...env }));
@@ -141,6 +144,20 @@ t.test('a service that works', async (t) => {
     t.equal(requests('method="GET",route="/v1/imports/:job_id",status="4xx"'), 1);
     t.equal(requests('method="GET",route="none",status="4xx"'), 2, 'URLs that lead nowhere are one series');
     t.equal(requests('method="POST",route="/v1/imports",status="2xx"'), 1);
+
+    const named = (written: string, pattern: RegExp) =>
+      [...new Set([...written.matchAll(pattern)].map(([, name]) => name))].toSorted();
+    const [, table = ''] = /\n\| metric \| labels.*\n([\s\S]*?)\n\n/.exec(await readFile(readme, 'utf8')) ?? [];
+    t.same(
+      named(table, /`((?:bulk|http)_\w+)`/g),
+      named(text, /^# TYPE ((?:bulk|http)_\w+)/gm),
+      'the README has them all',
+    );
+    t.ok((seriesOf(text, 'bulk_file_bytes_written_total{folder="uploads"}') ?? 0) > 200);
+    t.ok((seriesOf(text, 'bulk_stored_bytes{folder="uploads"}') ?? 0) > 200);
+    t.equal(seriesOf(text, 'bulk_storage_up{folder="exports"}'), 1);
+    t.equal(seriesOf(text, 'bulk_job_oldest_pending_seconds{type="import"}'), 0);
+    t.equal(seriesOf(text, 'bulk_chunk_stage_seconds_count{stage="split"}'), 1, 'the last chunk of a file too');
 
     t.notMatch(text, /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}/, 'no id is a label');
     for (const line of text.split('\n')) {

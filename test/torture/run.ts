@@ -1,7 +1,7 @@
 // `npm run torture`: rounds of faults until something is wrong, or as many as asked for. What it starts, a PostgreSQL and
 // processes of the service, ends with it, whichever way that is.
 import { parseArgs } from 'node:util';
-import { faultNames } from './faults.ts';
+import { briefFaultNames, faultNames } from './faults.ts';
 import { type RoundReport, Torture } from './torture.ts';
 
 const help = `Usage: npm run torture -- [options]
@@ -13,6 +13,8 @@ Options:
   --round <n>    the number of the first round (default 0): with the seed, a round again
   --size <n>     records per file (default 2500)
   --only <text>  only faults whose name contains it: ${faultNames.join(', ')}
+  --faults <n>   a round has from 2 to so many (default 5)
+  --brief        none of the faults that take more than 10 seconds
   --help
 `;
 
@@ -26,6 +28,8 @@ interface Settings {
   seed: number;
   first: number;
   size: number;
+  maxFaults: number;
+  /** Of those that may come. */
   faults: string[];
 }
 
@@ -36,20 +40,29 @@ function readSettings(): Settings | null {
       seed: { type: 'string', default: String(Math.floor(Date.now() / 1000) % 1_000_000) },
       round: { type: 'string', default: '0' },
       size: { type: 'string', default: '2500' },
+      faults: { type: 'string', default: '5' },
+      brief: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       help: { type: 'boolean' },
     },
   });
   if (values.help) return null;
-  const count = (name: 'rounds' | 'seed' | 'round' | 'size') => {
+  const count = (name: 'rounds' | 'seed' | 'round' | 'size' | 'faults') => {
     const value = Number(values[name]);
     if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** 31)
       throw new Error(`--${name} takes a whole number, not ${values[name]}`);
     return value;
   };
-  const faults = faultNames.filter((name) => name.includes(values.only));
-  if (faults.length === 0) throw new Error(`--only takes a part of a fault's name, not ${values.only}`);
-  return { faults, rounds: count('rounds'), seed: count('seed'), first: count('round'), size: count('size') };
+  const names = (values.brief ? briefFaultNames : faultNames).filter((name) => name.includes(values.only));
+  if (names.length === 0) throw new Error(`--only takes a part of a fault's name, not ${values.only}`);
+  return {
+    rounds: count('rounds'),
+    seed: count('seed'),
+    first: count('round'),
+    size: count('size'),
+    maxFaults: Math.max(2, count('faults')),
+    faults: names,
+  };
 }
 
 /** @returns whether all was well. @throws the signal's reason; whatever kept a round from being made. */
@@ -89,12 +102,13 @@ function print(line: string): void {
 async function main(): Promise<void> {
   const settings = readSettings();
   if (!settings) return void process.stdout.write(help);
-  const { seed, size, rounds, faults } = settings;
+  const { seed, size, rounds, faults, maxFaults } = settings;
   print(`seed ${seed}, ${rounds} rounds`);
   const torture = await Torture.start({
     seed,
     size,
     faults,
+    maxFaults,
     fileSets: Math.min(fileSets, rounds),
     signal: stopped.signal,
     onStart: (torture) => process.once('exit', () => torture.kill()),

@@ -1,0 +1,49 @@
+import { html } from 'htm/preact';
+import { useState } from 'preact/hooks';
+import { apiKey, keepKey, keyWanted } from '../state/api-key.js';
+import { useStore } from '../state/store.js';
+import { Dialog } from './dialog.js';
+import { Notice } from './notice.js';
+
+/** Asks for the API key when the service does, or when the person wants to use another one. */
+export function KeyDialog() {
+  const reason = useStore(keyWanted);
+  const [text, setText] = useState('');
+  if (reason === null) return null;
+  /** @param {Event} event */
+  const submit = (event) => {
+    event.preventDefault();
+    if (text.trim() === '') return;
+    setText('');
+    keepKey(text.trim());
+  };
+  const forget = () => {
+    setText('');
+    keepKey(null);
+  };
+  return html`
+    <${Dialog} title="API key" onClose=${() => keyWanted.set(null)}>
+      ${
+        reason === 'refused'
+          ? html`<${Notice} kind="error"><p>The service does not know this key. Check that it is complete.</p><//>`
+          : html`<p>This service asks for a key. Whoever runs it has one for you; it is set in <code>API_KEYS</code>.</p>`
+      }
+      <form onSubmit=${submit}>
+        <div class="field">
+          <label for="api-key">API key</label>
+          <input id="api-key" type="password" autocomplete="off" spellcheck=${false} autofocus required value=${text}
+            aria-describedby="api-key-hint"
+            onInput=${(/** @type {any} */ event) => setText(event.currentTarget.value)} />
+          <p class="hint" id="api-key-hint">Kept in this tab alone, until it is closed.</p>
+        </div>
+        <div class="actions">
+          ${
+            apiKey.get() !== null &&
+            html`<button type="button" class="button" onClick=${forget}>Forget the key</button>`
+          }
+          <button type="submit" class="button button-primary">Use this key</button>
+        </div>
+      </form>
+    <//>
+  `;
+}

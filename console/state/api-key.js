@@ -1,0 +1,34 @@
+// The API key that this tab sends, kept until the tab is closed. Whether one is needed is learnt from a 401.
+import { createStore } from './store.js';
+
+const name = 'bulk-api-key';
+
+/** @type {import('./store.js').Store<string | null>} */
+export const apiKey = createStore(sessionStorage.getItem(name));
+
+/** Whether the service wants keys at all, as far as this page has learnt. */
+export const keysInUse = createStore(apiKey.get() !== null);
+
+/**
+ * Whether to ask for a key, and why.
+ * @type {import('./store.js').Store<null | 'missing' | 'refused' | 'change'>}
+ */
+export const keyWanted = createStore(/** @type {null | 'missing' | 'refused' | 'change'} */ (null));
+
+/** @param {string | null} key */
+export function keepKey(key) {
+  if (key === null) sessionStorage.removeItem(name);
+  else sessionStorage.setItem(name, key);
+  keyWanted.set(null);
+  apiKey.set(key);
+}
+
+/**
+ * Called when a request was answered with 401.
+ * @param {string | null} sent the key that it carried; a later one may be there by now.
+ */
+export function refuseKey(sent) {
+  keysInUse.set(true);
+  if (sent !== apiKey.get()) return;
+  keyWanted.set(sent === null ? 'missing' : 'refused');
+}

@@ -1,0 +1,71 @@
+import { html } from 'htm/preact';
+import { Failure } from '../../components/failure.js';
+import { Notice } from '../../components/notice.js';
+import { Skeleton } from '../../components/skeleton.js';
+import { countOf, formatCount } from '../../state/figures.js';
+import { PreviewTable } from './preview-table.js';
+
+/**
+ * The beginning of the file as the service reads it, and what is wrong with it.
+ * @param {{ preview: import('../../types.ts').Preview | null, error: Error | null, hasResource: boolean }} props
+ */
+export function PreviewPanel({ preview, error, hasResource }) {
+  if (error) return html`<${Failure} error=${error} title="The file cannot be previewed" />`;
+  if (!preview) return html`<section class="panel"><${Skeleton} lines=${6} label="Reading the file" /></section>`;
+  const { failure, missing_columns: missing, columns, records, checked, rejected } = preview;
+  const ignored = columns.filter(({ field }) => field === null).map(({ name }) => name);
+  return html`
+    <section class="panel" aria-labelledby="preview-title">
+      <div class="panel-line">
+        <h2 id="preview-title">Preview</h2>
+        ${hasResource && html`<${Verdict} checked=${checked} rejected=${rejected} />`}
+      </div>
+      ${
+        failure &&
+        html`<${Notice} kind="error" title="This file would not be imported as it is">
+          <p>${failure.detail}${failure.line ? ` (line ${formatCount(failure.line)})` : ''}</p>
+        <//>`
+      }
+      ${
+        !failure &&
+        hasResource &&
+        missing.length > 0 &&
+        html`<${Notice} kind="error" title="Columns are missing">
+          <p>${missing.join(', ')}. Is it the right resource? If so, add them to the file, or rename a column.</p>
+        <//>`
+      }
+      ${
+        !hasResource &&
+        html`<${Notice} kind="warning">
+          <p>The columns fit no resource by themselves. Choose one above to have the records checked.</p>
+        <//>`
+      }
+      ${
+        hasResource &&
+        ignored.length > 0 &&
+        html`<p class="hint">Not a field of this resource, and left out: ${ignored.join(', ')}</p>`
+      }
+      ${records.length > 0 && html`<${PreviewTable} columns=${columns} records=${records} />`}
+      <p class="hint">
+        ${records.length < checked ? `The first ${countOf(records.length, 'record')} of those checked. ` : ''}
+        Duplicates, and references to other tables, are looked up during the import.
+      </p>
+    </section>
+  `;
+}
+
+/** @param {{ checked: number, rejected: number }} props */
+function Verdict({ checked, rejected }) {
+  const first = `of the first ${countOf(checked, 'record')}`;
+  return html`
+    <p role="status">
+      ${
+        checked === 0
+          ? 'No record to check.'
+          : rejected === 0
+            ? html`<span class="good">No problem</span> in the first ${countOf(checked, 'record')}`
+            : html`<span class="bad">${formatCount(rejected)}</span> ${first} ${rejected === 1 ? 'has a problem' : 'have problems'}`
+      }
+    </p>
+  `;
+}

@@ -1,0 +1,48 @@
+import { html } from 'htm/preact';
+import { Notice } from '../../components/notice.js';
+import { countOf, formatCount } from '../../state/figures.js';
+
+/** In words: what became of the file, once that is known. @param {{ job: import('../../types.ts').Import }} props */
+export function ImportOutcome({ job }) {
+  const { status, successful, failed, failure, resource } = job;
+  if (status === 'completed' && failed === 0) {
+    return html`<${Notice} kind="success" title="Everything is loaded" quiet>
+      <p>${countOf(successful, 'record')} of this file ${successful === 1 ? 'is' : 'are'} in ${resource} now.</p>
+    <//>`;
+  }
+  if (status === 'completed') {
+    return html`<${Notice} kind="warning" title="${countOf(failed, 'record')} rejected" quiet>
+      <p>
+        ${successful > 0 ? 'All others are loaded.' : 'Nothing was loaded.'} To bring these in too: download the rejected
+        records, mend them in that file (each says what is wrong with it; imports leave that out), and import it.
+      </p>
+    <//>`;
+  }
+  if (status === 'failed' && failure) {
+    return html`<${Notice} kind="error" title="The import ended early" quiet>
+      <p>${sentence(failure.detail)}${failure.line ? ` Line ${formatCount(failure.line)}.` : ''}</p>
+      <${Remainder} job=${job} />
+    <//>`;
+  }
+  if (status === 'cancelled') {
+    return html`<${Notice} kind="info" title="Cancelled" quiet>
+      <p>What was loaded before stays loaded.</p>
+      <${Remainder} job=${job} />
+    <//>`;
+  }
+  return null;
+}
+
+/** @param {{ job: import('../../types.ts').Import }} props */
+function Remainder({ job: { successful, unprocessed = [] } }) {
+  if (unprocessed.length === 0) return null;
+  const ranges = unprocessed.map(({ from_line, to_line }) =>
+    to_line === null
+      ? `from line ${formatCount(from_line)} to the end`
+      : `lines ${formatCount(from_line)} to ${formatCount(to_line)}`,
+  );
+  return html`<p>${countOf(successful, 'record')} loaded. Not looked at: ${ranges.join('; ')}.</p>`;
+}
+
+/** @param {string} text */
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -1,0 +1,76 @@
+// The console: the page at / for people who have a file and a browser. Its files are served as they lie in console/, and
+// the libraries that it imports as they lie in node_modules, each by name; nothing is built and nothing comes from
+// elsewhere. The files need no API key; every call that the page makes does.
+import { createHash } from 'node:crypto';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import files from '@fastify/static';
+import fp from 'fastify-plugin';
+import { problem } from '../src/problems.ts';
+
+const folder = join(import.meta.dirname, '../console');
+
+/** Name under /console/vendor/ → what the page's import map calls it. */
+const libraries: Readonly<Record<string, string>> = {
+  'preact.mjs': 'preact',
+  'preact-hooks.mjs': 'preact/hooks',
+  'htm.mjs': 'htm',
+  'htm-preact.mjs': 'htm/preact',
+};
+
+export default fp(
+  async (app) => {
+    await app.register(files, { serve: false });
+    const served = new Map([
+      ...globSync('**/*.{css,js,svg}', { cwd: folder }).map((name) => [name, join(folder, name)] as const),
+      ...Object.entries(libraries).map(
+        ([name, library]) => [`vendor/${name}`, fileURLToPath(import.meta.resolve(library))] as const,
+      ),
+    ]);
+    const page = preloadModules(readFileSync(join(folder, 'index.html'), 'utf8'), [...served.keys()]);
+    const contentSecurityPolicy = policyOf(page);
+
+    app.get('/', { config: { scope: 'public' } }, async (_request, reply) =>
+      reply
+        .headers({ 'content-security-policy': contentSecurityPolicy, 'cache-control': 'no-cache' })
+        .type('text/html; charset=utf-8')
+        .send(page),
+    );
+
+    app.get<{ Params: { '*': string } }>('/console/*', { config: { scope: 'public' } }, async ({ params }, reply) => {
+      const path = served.get(params['*']);
+      if (!path) throw problem('not_found', 'there is nothing at this URL');
+      // After an upgrade no page may run with half of the old modules: kept, but asked for each time.
+      return reply.header('cache-control', 'no-cache').sendFile(basename(path), dirname(path), { cacheControl: false });
+    });
+  },
+  { name: 'console', dependencies: ['security-headers', 'problem-details', 'auth'] },
+);
+
+/** All modules at once, instead of a round trip for each level of imports. */
+function preloadModules(page: string, names: readonly string[]): string {
+  const links = names
+    .filter((name) => /\.m?js$/.test(name))
+    .sort()
+    .map((name) => `    <link rel="modulepreload" href="/console/${name}">\n`);
+  return page.replace('  </head>', () => `${links.join('')}  </head>`);
+}
+
+/** Nothing but files of this service, and of inline scripts only the import map, by its hash (CSP level 3). */
+function policyOf(page: string): string {
+  const [, importMap] = /<script type="importmap">(.*?)<\/script>/s.exec(page) ?? [];
+  if (importMap === undefined) throw new Error('console/index.html has no import map');
+  const hash = createHash('sha256').update(importMap).digest('base64');
+  return [
+    "default-src 'none'",
+    `script-src 'self' 'sha256-${hash}'`,
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+  ].join('; ');
+}

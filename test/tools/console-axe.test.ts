@@ -1,0 +1,109 @@
+// axe-core on every view of the console: roles, names, labels, contrast and order, in both colour schemes and both layouts;
+// and that no view is wider than its window.
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import t from 'tap';
+import { openPool } from '../../db/client.ts';
+import { holdJobs } from '../hold-jobs.ts';
+import { openBrowser, withoutBrowser } from './browser.ts';
+import { csv, startPlace, user, visit } from './visit-console.ts';
+
+const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const usersFile = new URL('../../testdata/users_huge.csv', import.meta.url).pathname;
+
+/** What a view is called, its address, a text that is there once it is, and what is done in it. */
+type View = [name: string, address: string, ready: string, act?: (page: Page) => Promise<unknown>];
+
+const views: View[] = [
+  ['import', '#/import', 'Drop a file here'],
+  [
+    'import of a file',
+    '#/import?resource=',
+    'Drop a file here',
+    async (page) => {
+      await page.setInputFiles('#file', usersFile);
+      await page.getByText('have problems').waitFor();
+    },
+  ],
+  ['jobs', '#/jobs', 'users_huge.csv'],
+  ['no jobs', '#/jobs?status=failed', 'No imports like that'],
+  ['no export jobs', '#/jobs?type=exports', 'No export jobs yet'],
+  [
+    'export',
+    '#/export',
+    'Download now',
+    async (page) => await page.getByRole('button', { name: 'Add a filter' }).click(),
+  ],
+  ['overview', '#/overview', 'Figures as a table', async (page) => await page.getByText('Figures as a table').click()],
+  ['no such view', '#/elsewhere', 'There is no such view'],
+  ['no such job', '#/imports/x', 'This import cannot be shown'],
+];
+
+t.test('the console as axe sees it', { skip: withoutBrowser }, async (t) => {
+  const browser = await openBrowser(t);
+  const { service, connection } = await startPlace(t);
+  const first = await visit(t, browser, service.url);
+  await first.page.setInputFiles('#file', usersFile);
+  await first.page.getByRole('button', { name: 'Import into users' }).click();
+  await first.page.getByText('6,767 records rejected').waitFor();
+  const job = new URL(first.page.url()).hash;
+  const sql = openPool(connection, { max: 1, name: 'bulk tests' });
+  t.after(async () => await sql.end({ timeout: 5 }));
+
+  for (const [colorScheme, width] of [
+    ['light', 1200],
+    ['dark', 360],
+  ] as const) {
+    t.test(`${colorScheme}, ${width} px`, async (t) => {
+      // Its own script is the one that the policy has to let in.
+      const options = { colorScheme, viewport: { width, height: 800 }, bypassCSP: true };
+      const { page } = await visit(t, browser, service.url, options);
+      await page.addScriptTag({ path: axeFile });
+      const check = async (what: string) => {
+        const { violations } = (await page.evaluate('axe.run()')) as {
+          violations: { id: string; nodes: { html: string }[] }[];
+        };
+        const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+        t.same(said, [], what);
+        const tooWide = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+        t.equal(await page.evaluate(tooWide), 0, `${what} fits`);
+      };
+      const show = async ([name, address, ready, act]: View) => {
+        await page.evaluate(`location.hash = ${JSON.stringify(address)}`);
+        await page.getByText(ready).first().waitFor();
+        await act?.(page);
+        await check(name);
+      };
+      for (const view of views) await show(view);
+      await show([
+        'an import',
+        job,
+        'Problems by field',
+        async () => await page.locator('.disclosure').first().click(),
+      ]);
+
+      const letGo = await holdJobs(t, { sql });
+      await page.evaluate(`location.hash = '#/import'`);
+      await page.setInputFiles('#file', csv('held.csv', user(1)));
+      await page.getByRole('button', { name: 'Import into users' }).click();
+      await page.locator('.title-line').getByText('Running').waitFor();
+      await check('a running import');
+      await page.getByRole('button', { name: 'Cancel the import' }).click();
+      await check('a question');
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel the import' }).click();
+      await page.locator('.title-line').getByText('Cancelled').waitFor();
+      await check('a cancelled import');
+      await letGo();
+
+      await page.route('**/v1/imports?*', async (route) => await route.fulfill({ status: 401, body: '{}' }));
+      await page.evaluate(`location.hash = '#/jobs?type='`);
+      await page.getByRole('dialog', { name: 'API key' }).waitFor();
+      await check('a key is wanted');
+      await page.keyboard.press('Escape');
+      for (const there of ['**/v1/**', '**/health']) await page.route(there, async (route) => await route.abort());
+      await page.evaluate(`location.hash = '#/overview'`);
+      await page.getByText('The service does not answer').waitFor();
+      await check('the service is away');
+    });
+  }
+});

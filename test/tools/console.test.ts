@@ -1,0 +1,247 @@
+// The console as people use it: Debian's Chromium on a service of its own process. Its views as axe sees them:
+// console-axe.test.ts. The files that it is made of: test/plugins/console.test.ts.
+import t from 'tap';
+import { openPool } from '../../db/client.ts';
+import { holdJobs } from '../hold-jobs.ts';
+import { startService } from '../service-process.ts';
+import { openBrowser, withoutBrowser } from './browser.ts';
+import { csv, csvHeader, startPlace, textOf, user, visit } from './visit-console.ts';
+
+t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
+  const browser = await openBrowser(t);
+  const { service, connection } = await startPlace(t);
+  const { url } = service;
+
+  t.test('a file with errors is imported, mended and finished', async (t) => {
+    const { page, complaints } = await visit(t, browser, url);
+    const content = `${[csvHeader, user(1), user(2, 'manager'), user(3), user(4, 'reader')].join('\n')}\n`;
+    const dropped = await page.evaluateHandle(
+      `(() => { const data = new DataTransfer(); data.items.add(new File([${JSON.stringify(content)}], 'people.csv')); return data; })()`,
+    );
+    await page.getByText('Drop a file here').waitFor();
+    await page.dispatchEvent('body', 'drop', { dataTransfer: dropped });
+
+    await page.getByText('Guessed from the columns').waitFor();
+    t.equal(await page.getByLabel('Resource').inputValue(), 'users');
+    t.equal(await page.getByLabel('Format').inputValue(), 'csv');
+    t.equal(await page.getByLabel('Delimiter').inputValue(), ',');
+    const preview = page.getByRole('region', { name: 'First records of the file' });
+    t.equal(await preview.getByRole('row').count(), 5);
+    t.match(await preview.getByRole('row').nth(2).innerText(), /invalid role, must be one of[\s\S]*manager/);
+    t.equal(await preview.locator('.cell-wrong').count(), 2, 'the cells that are wrong are marked');
+    await page.getByText('of the first 4 records have problems').waitFor();
+
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.getByRole('heading', { name: 'people.csv' }).waitFor();
+    await page.getByText('2 records rejected').waitFor();
+    t.match(await page.locator('.figures').innerText(), /Records read\s+4\s+Loaded\s+2\s+Rejected\s+2/);
+    const groups = page.getByRole('region', { name: 'Problems by field and kind' });
+    t.match(await groups.innerText(), /role\s+invalid role, must be one of: admin, editor, viewer\s+2/);
+    await groups.getByRole('button').click();
+    t.match(await groups.innerText(), /Line 3, record 2: manager[\s\S]*Line 5, record 4: reader/);
+
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Rejected records with reasons' }).click();
+    const rejects = await saved;
+    t.equal(rejects.suggestedFilename(), 'rejected_people.csv');
+    const lines = (await textOf(rejects)).trim().split('\n');
+    t.equal(lines.length, 3, 'the header and two records');
+    const report = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Error report (CSV)' }).click();
+    t.match(await textOf(await report), /^line,field,message,value\n3,role,/);
+
+    await page.getByRole('link', { name: 'Import the corrected file' }).click();
+    await page.getByText('Choose the corrected version of').waitFor();
+    const mended = lines
+      .join('\n')
+      .replace(/,manager,/, ',editor,')
+      .replace(/,reader,/, ',viewer,');
+    await page.setInputFiles('#file', {
+      name: 'rejected_people.csv',
+      mimeType: 'text/csv',
+      buffer: Buffer.from(mended),
+    });
+    await page.getByText('No problem').waitFor();
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.getByText('Everything is loaded').waitFor();
+
+    await page.getByRole('link', { name: 'Jobs' }).click();
+    const jobs = page.getByRole('region', { name: 'Imports' });
+    for (const name of ['people.csv', 'rejected_people.csv'])
+      await jobs.getByRole('link', { name, exact: true }).waitFor();
+    await page.getByLabel('Status').selectOption('failed');
+    await page.getByText('No imports like that').waitFor();
+    t.same(complaints, []);
+  });
+
+  t.test('what was guessed can be corrected, and what cannot be used is said before it is sent', async (t) => {
+    const { page, complaints } = await visit(t, browser, url);
+    await page.setInputFiles('#file', { ...csv('things.csv'), buffer: Buffer.from('a;b\n1;2\n') });
+    await page.getByText('The columns fit no resource').waitFor();
+    t.ok(await page.getByRole('button', { name: 'Import' }).isDisabled());
+    await page.getByLabel('Resource').selectOption('users');
+    await page.getByText('id, email, name, role, created_at').waitFor();
+    await page.setInputFiles('#file', { ...csv('nothing.csv'), buffer: Buffer.alloc(0) });
+    await page.getByText('This file would not be imported as it is').waitFor();
+    t.same(complaints, []);
+  });
+
+  t.test('a running import is cancelled', async (t) => {
+    const sql = openPool(connection, { max: 1, name: 'bulk tests' });
+    t.after(async () => await sql.end({ timeout: 5 }));
+    const letGo = await holdJobs(t, { sql });
+    const { page, complaints } = await visit(t, browser, url);
+    await page.setInputFiles('#file', csv('held.csv', user(10)));
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.getByRole('button', { name: 'Cancel the import' }).click();
+    const question = page.getByRole('dialog');
+    await question.getByText('stays loaded').waitFor();
+    await question.getByRole('button', { name: 'Keep it running' }).click();
+    t.equal(await page.getByRole('dialog').count(), 0);
+    await page.getByRole('button', { name: 'Cancel the import' }).click();
+    await question.getByRole('button', { name: 'Cancel the import' }).click();
+    await page.locator('.title-line').getByText('Cancelled').waitFor();
+    await letGo();
+    t.same(complaints, []);
+  });
+
+  t.test('records are exported: at once, and as a job', async (t) => {
+    const { page, complaints } = await visit(t, browser, `${url}/#/export`);
+    await page.getByLabel('Resource').selectOption('users');
+    for (const column of ['name', 'active', 'created_at', 'updated_at'])
+      await page.getByLabel(column, { exact: true }).uncheck();
+    await page.getByRole('button', { name: 'Add a filter' }).click();
+    await page.getByLabel('Field').selectOption('role');
+    await page.getByLabel('Value').selectOption('editor');
+    await page.getByLabel('Sorted by').selectOption('-email');
+    await page.locator('.estimate').getByText('1 record', { exact: true }).waitFor();
+    const saved = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download now' }).click();
+    const file = await saved;
+    t.equal(file.suggestedFilename(), 'users.csv');
+    t.match(await textOf(file), /^id,email,role\n00000000-0000-4000-8000-000000000002,u2@example.com,editor\n$/);
+
+    await page.getByRole('button', { name: 'Add a filter' }).click();
+    await page.getByLabel('Field').last().selectOption('created_at');
+    await page.getByLabel('Value').last().fill('yesterday');
+    await page.getByText('created_at must be an RFC 3339 timestamp').waitFor();
+    await page.getByRole('button', { name: 'Remove filter 2' }).click();
+
+    await page.getByRole('button', { name: 'Start a job' }).click();
+    await page.getByRole('heading', { name: 'users.csv' }).waitFor();
+    const made = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download' }).click();
+    t.match(await textOf(await made), /^id,email,role\n/);
+    t.same(complaints, []);
+  });
+
+  t.test('with the keyboard alone', async (t) => {
+    const { page, complaints } = await visit(t, browser, url);
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    /** Presses Tab until what has the focus is called so. */
+    const tabTo = async (name: RegExp) => {
+      for (let presses = 0; presses < 60; presses++) {
+        await press('Tab');
+        const focused = await page.evaluate(
+          `(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim().replace(/\\s+/g, ' ')`,
+        );
+        if (name.test(String(focused))) return;
+      }
+      throw new Error(`no way to ${name} by Tab`);
+    };
+    await page.getByRole('heading', { name: 'Import a file' }).waitFor();
+    await tabTo(/^Skip to the content$/);
+    await press('Enter');
+    await tabTo(/Choose a file$/);
+    const chooser = page.waitForEvent('filechooser');
+    await press('Space');
+    await (await chooser).setFiles(csv('keys.csv', user(20), user(21, 'boss')));
+    await page.getByText('of the first 2 records has a problem').waitFor();
+    await tabTo(/^Import into users$/);
+    await press('Enter');
+    await page.getByText('1 record rejected').waitFor();
+    await tabTo(/^3.*show examples/);
+    await press('Enter');
+    await page.getByText('Line 3, record 2').waitFor();
+    await page.evaluate(`document.querySelector('h1').focus()`);
+    await tabTo(/^Import the corrected file$/);
+    await press('Enter');
+    await page.getByText('Choose the corrected version of').waitFor();
+    t.equal(await page.evaluate('document.activeElement.tagName'), 'H1', 'a new view begins at its heading');
+    t.same(complaints, []);
+  });
+
+  t.test('says what to do while the service is away, and comes back by itself', async (t) => {
+    const place = await startPlace(t);
+    const { port } = new URL(place.service.url);
+    const { page, complaints } = await visit(t, browser, `${place.service.url}/#/jobs`);
+    await page.getByText('No imports yet').waitFor();
+    await place.service.stop('SIGKILL');
+    await page.getByText('The service does not answer').waitFor();
+    t.match(await page.locator('.banner').innerText(), /npm start/);
+    const again = await startService(t, { ...place.env, PORT: port });
+    await page.getByText('The service does not answer').waitFor({ state: 'detached' });
+    await page.getByRole('link', { name: 'Import', exact: true }).click();
+    await page.setInputFiles('#file', csv('after.csv', user(1)));
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.getByText('Everything is loaded').waitFor();
+
+    // In the middle of a job.
+    const sql = openPool(place.connection, { max: 1, name: 'bulk tests' });
+    t.after(async () => await sql.end({ timeout: 5 }));
+    const letGo = await holdJobs(t, { sql });
+    await page.goto(`${again.url}/#/import`);
+    await page.setInputFiles('#file', csv('held.csv', user(2)));
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.locator('.title-line').getByText('Running').waitFor();
+    await again.stop('SIGKILL');
+    await page.getByText('The service does not answer').waitFor();
+    const resumed = page.waitForRequest(
+      (request) => /\/events$/.test(request.url()) && 'last-event-id' in request.headers(),
+    );
+    await startService(t, { ...place.env, PORT: port });
+    await resumed;
+    await letGo();
+    await page.getByText('Everything is loaded').waitFor();
+    t.same(complaints, []);
+  });
+
+  t.test('asks for a job where its events do not come through', async (t) => {
+    const { page, complaints } = await visit(t, browser, url);
+    await page.route('**/events', async (route) => await route.fulfill({ status: 429, body: '{}' }));
+    await page.setInputFiles('#file', csv('asked.csv', user(30)));
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.getByText('Everything is loaded').waitFor();
+    t.same(complaints, []);
+  });
+
+  t.test('asks for an API key, and sends it with everything', async (t) => {
+    const secret = 'ann-0123456789abcdef';
+    const place = await startPlace(t, { API_KEYS: `ann:read+write:${secret}` });
+    const { page, complaints } = await visit(t, browser, place.service.url);
+    const dialog = page.getByRole('dialog', { name: 'API key' });
+    await dialog.getByLabel('API key').fill('not-the-right-one-at-all');
+    await page.keyboard.press('Enter');
+    await dialog.getByText('does not know this key').waitFor();
+    await dialog.getByLabel('API key').fill(secret);
+    await dialog.getByRole('button', { name: 'Use this key' }).click();
+    await dialog.waitFor({ state: 'detached' });
+
+    const events = page.waitForRequest(/\/events$/);
+    await page.setInputFiles('#file', csv('keyed.csv', user(1), user(2, 'boss')));
+    await page.getByRole('button', { name: 'Import into users' }).click();
+    await page.getByText('1 record rejected').waitFor();
+    t.equal((await (await events).allHeaders()).authorization, `Bearer ${secret}`);
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'The same as they were sent' }).click();
+    t.equal(await textOf(await saved), `${csvHeader}\n${user(2, 'boss')}\n`);
+    await page.goto(`${place.service.url}/#/export`);
+    const exported = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Download now' }).click();
+    t.match(await textOf(await exported), /^id,email,[\s\S]*u1@example.com/);
+    t.equal(await page.evaluate('localStorage.length'), 0, 'kept in this tab alone');
+    t.same(complaints, []);
+  });
+});
