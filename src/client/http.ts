@@ -89,20 +89,24 @@ export class Http {
     const url = new URL(path.replace(/^\//, ''), this.#base);
     url.search = String(query instanceof URLSearchParams ? query : new URLSearchParams(given(query ?? {})));
     const content = body?.();
+    const refused = new AbortController();
     let response: Response;
     try {
       response = await this.#fetch(url, {
         method,
         headers: { ...this.#headers, ...headers },
-        signal,
+        signal: signal ? AbortSignal.any([signal, refused.signal]) : refused.signal,
         ...(content === undefined ? {} : { body: content, duplex: 'half' as const }),
       });
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
     }
-    if (!response.ok) throw await BulkProblem.of(response);
-    return response;
+    if (response.ok) return response;
+    const problem = await BulkProblem.of(response);
+    // The service may have refused the head of a long file: the rest of it need not be sent.
+    refused.abort();
+    throw problem;
   }
 }
 
