@@ -40,7 +40,7 @@ interface Import {
 
 t.test('a definition and a migration make a resource', async (t) => {
   const folder = await temporaryFolder(t);
-  for (const part of ['src', 'plugins', 'workers', 'db', 'package.json']) {
+  for (const part of ['src', 'plugins', 'workers', 'db', 'console', 'package.json']) {
     await cp(join(root, part), join(folder, part), { recursive: true });
   }
   await mkdir(join(folder, 'testdata'));
