@@ -28,7 +28,8 @@ const steps = blocks
     return { command, output: output.join('\n').trim() };
   });
 
-const asPattern = (output: string) => new RegExp(`^${output.split('…').map(RegExp.escape).join('.*')}$`);
+const asPattern = (output: string) =>
+  new RegExp(`^${output.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&').replaceAll('…', '.*')}$`);
 
 interface Import {
   job_id: string;
