@@ -171,6 +171,8 @@ class Rows extends Readable implements CopiedRows {
     this.#copy = copy;
     this.#signal = signal;
     signal?.addEventListener('abort', this.#abort, { once: true });
+    // A reader that comes later meets the failure then; until it does, the event would have nobody and end the process.
+    this.on('error', () => {});
     const fail = (error: Error) => this.destroy(error);
     copy.finished.catch(fail);
     source

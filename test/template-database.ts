@@ -19,8 +19,8 @@ export async function templateDatabase(admin: Sql, connection: Connection): Prom
   try {
     await admin`ALTER DATABASE ${admin(unfinished)} RENAME TO ${admin(name)}`;
   } catch (error) {
-    // Another test file was faster.
-    if ((error as { code?: string }).code !== '42P04') throw error;
+    // Another test file was faster: by a transaction, or by a moment.
+    if (!['42P04', '23505'].includes((error as { code?: string }).code ?? '')) throw error;
     await admin`DROP DATABASE ${admin(unfinished)} WITH (FORCE)`;
   }
   return name;

@@ -19,7 +19,10 @@ export class MergedRows extends Readable implements CopiedRows {
     this.#parts = parts;
     this.#running = parts.length;
     this.#turn = parts.slice(0, 1);
+    // As for each part (db/copy.ts).
+    this.on('error', () => {});
     for (const [n, part] of parts.entries()) {
+      if (part.errored) this.destroy(part.errored);
       part
         .on('readable', () => this.#wanted && this._read())
         .on('error', (error) => this.destroy(error))

@@ -67,6 +67,7 @@ async function withSlot(slots: Slots, options: OpenOptions, open: () => Promise<
   try {
     const rows = await open();
     rows.once('close', release);
+    if (rows.errored) throw rows.errored;
     await once(rows, 'readable');
     return rows;
   } catch (error) {
