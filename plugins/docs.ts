@@ -38,8 +38,6 @@ export default fp(
           defaultModelsExpandDepth: 0,
           displayRequestDuration: true,
           tryItOutEnabled: true,
-          // As a header, a file or a job id have no default: what is shown is what was recorded.
-          persistAuthorization: false,
         },
       });
     });

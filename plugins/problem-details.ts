@@ -61,7 +61,9 @@ function checkHost({ raw: { httpVersion, rawHeaders } }: FastifyRequest): void {
 }
 
 function refuseUrl(app: FastifyInstance, { method, url }: FastifyRequest): Problem {
-  const allowed = allowedMethods(app, url).join(', ');
-  if (allowed === '') return problem('not_found', 'there is nothing at this URL');
+  const methods = allowedMethods(app, url);
+  // A route of files that has none of this name is there, but nothing at its URL.
+  if (methods.length === 0 || methods.includes(method)) return problem('not_found', 'there is nothing at this URL');
+  const allowed = methods.join(', ');
   return problem('method_not_allowed', `${method} is not served here, only ${allowed}`, {}, { allow: allowed });
 }

@@ -4,6 +4,7 @@ import t from 'tap';
 import { build } from './build.ts';
 import { ended, post } from './client.ts';
 import { holdJobs } from './hold-jobs.ts';
+import { routesOf } from './routes.ts';
 
 const secrets = {
   ann: 'ann-0123456789abcdef',
@@ -55,26 +56,6 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   'GET /v1/exports/:job_id/events': 'read',
   'POST /v1/exports/:job_id/cancel': 'write',
 };
-
-/** Fastify's own table, as `METHOD url`; it draws a tree, in which a child's url goes on where its parent's ends. */
-function routesOf(app: FastifyInstance): string[] {
-  const parents: string[] = [];
-  return app
-    .printRoutes()
-    .split('\n')
-    .filter((line) => line !== '' && line !== '└── (empty root node)')
-    .flatMap((line) => {
-      const [, tree = '', segment = '', methods = ''] =
-        /^((?:│ {3}| {4})*[├└]── )(\S+)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? [];
-      if (segment === '') throw new Error(`a route that this test cannot read: ${line}`);
-      // Without that root, which is one step.
-      const depth = tree.length / 4 - 2;
-      parents.length = depth;
-      parents.push(segment);
-      // A piece that several urls begin with is no route.
-      return methods === '' ? [] : methods.split(', ').map((method) => `${method} ${parents.join('')}`);
-    });
-}
 
 interface Job {
   job_id: string;

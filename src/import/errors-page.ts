@@ -4,8 +4,11 @@ import { RowErrorSchema } from './import-view.ts';
 
 export const ErrorsQuery = Type.Object(
   {
-    format: Type.Enum(['json', 'csv', 'ndjson'], { default: 'json' }),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+    format: Type.Enum(['json', 'csv', 'ndjson'], {
+      default: 'json',
+      description: 'csv and ndjson come as an attachment.',
+    }),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Row errors at most; default: all, streamed.' })),
     after: Type.Optional(
       Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,6}$', description: 'The `next` of the page before.' }),
     ),

@@ -4,7 +4,7 @@ import type { ParameterDocs, RouteDocs, Schema } from '../openapi/route-docs.ts'
 import { cursorPattern } from '../page-cursor.ts';
 import { formats, mediaTypes } from '../resources/formats.ts';
 import { resources } from '../resources/index.ts';
-import { ImportSummarySchema, JobStatusSchema } from './import-view.ts';
+import { ImportSummarySchema, JobStatusSchema, jobStatuses } from './import-view.ts';
 
 const resource = { type: 'string', enum: [...resources.keys()] };
 const format = { type: 'string', enum: formats };
@@ -69,9 +69,9 @@ export const AcceptedSchema = Type.Object(
 
 export const ListQuery = Type.Object(
   {
-    status: Type.Optional(JobStatusSchema),
-    resource: Type.Optional(Type.String()),
-    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50 }),
+    status: Type.Optional(Type.Enum([...jobStatuses], { title: 'JobStatus', description: 'Only jobs that are this.' })),
+    resource: Type.Optional(Type.String({ description: 'Only jobs of this resource.' })),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 50, description: 'Jobs a page.' }),
     after: Type.Optional(Type.String({ pattern: cursorPattern, description: 'The `next` of the page before.' })),
   },
   { additionalProperties: false },

@@ -12,9 +12,8 @@ const listedErrors = 100;
 
 const Count = Type.Integer({ minimum: 0 });
 const OptionalTime = Type.Union([Type.String({ format: 'date-time' }), Type.Null()]);
-export const JobStatusSchema = Type.Enum(['pending', 'processing', 'completed', 'failed', 'cancelled'], {
-  title: 'JobStatus',
-});
+export const jobStatuses = ['pending', 'processing', 'completed', 'failed', 'cancelled'] as const;
+export const JobStatusSchema = Type.Enum([...jobStatuses], { title: 'JobStatus' });
 
 export const RowErrorSchema = Type.Object(
   {

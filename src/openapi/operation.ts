@@ -8,6 +8,7 @@ export interface MediaType {
 
 export interface Operation {
   operationId?: string;
+  security?: readonly object[];
   parameters?: (Omit<ParameterDocs, 'in'> & { in: string; example?: unknown })[];
   requestBody?: { required?: boolean; content: Record<string, MediaType> };
   responses: Record<string, { description: string; headers?: object; content?: Record<string, MediaType> }>;
