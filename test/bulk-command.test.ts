@@ -186,7 +186,10 @@ t.test('what cannot be done is said in one line', async (t) => {
     bulk(t, ['--help']),
   ]);
   t.equal(refused.code, 4);
-  t.match(refused.stderr, new RegExp(`^no answer from http://127.0.0.1:${port}: connect ECONNREFUSED .*is it running.*\n$`));
+  t.match(
+    refused.stderr,
+    new RegExp(`^no answer from http://127.0.0.1:${port}: connect ECONNREFUSED .*is it running.*\n$`),
+  );
   t.equal(missing.code, 1);
   t.match(missing.stderr, /nowhere\.csv/);
   t.match(unknown, { code: 4, stderr: /job_not_found/ });
