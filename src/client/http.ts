@@ -43,7 +43,8 @@ export class Http {
   readonly #retryForMs: number;
 
   constructor({ baseUrl, apiKey, fetch: given = globalThis.fetch, retryForMs = 60_000 }: HttpOptions) {
-    this.#base = new URL(String(baseUrl).replace(/\/*$/, '/'));
+    this.#base = new URL(baseUrl);
+    if (!this.#base.pathname.endsWith('/')) this.#base.pathname += '/';
     this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
     this.#fetch = given;
     this.#retryForMs = retryForMs;
