@@ -43,7 +43,7 @@ export function explainFailure(error: unknown): Failure {
   if (error instanceof BulkProblem) {
     const { code, status, detail, request_id } = error;
     const hint = hints[status] ?? '';
-    const message = `${detail}${hint} (${code}${request_id === null ? '' : `, request ${request_id}`})`;
+    const message = `${error.message}${hint} (${code}${request_id === null ? '' : `, request ${request_id}`})`;
     return { exitCode: exitCodes.service, message, members: { code, status, detail, request_id } };
   }
   if (error instanceof BulkConnectionError || error instanceof BulkChecksumError) {

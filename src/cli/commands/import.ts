@@ -39,15 +39,14 @@ export async function importFiles(context: Context, paths: readonly string[], fl
     throw new UsageError('--idempotency-key is for one file; without it each file has a key of its own');
   }
   const accepted: (File & AcceptedImport)[] = [];
-  for (const file of files) {
-    const job = await send(context, file, flags);
-    accepted.push({ ...file, ...job });
-    const { job_id, status, resource, replayed } = job;
-    if (output.json) await output.object({ event: 'accepted', file: file.name, job_id, resource, status, replayed });
-    else if (replayed) {
-      output.remark(`${file.name}: was sent before, this is its job; --again imports it once more`);
-    } else if (!flags.watch)
-      await output.text(`${file.name}: accepted as ${resource}, see it with: bulk watch ${job_id}`);
+  try {
+    for (const file of files) accepted.push({ ...file, ...(await send(context, file, flags)) });
+  } catch (error) {
+    // What has been sent is not undone by what could not be.
+    if (accepted.length > 0) {
+      output.remark(`Sent before that: bulk watch ${accepted.map(({ job_id }) => job_id).join(' ')}`);
+    }
+    throw error;
   }
   if (flags.watch === false) return exitCodes.ok;
   const jobs = accepted.map(({ job_id, name }) => ({ jobId: job_id, type: 'import' as const, label: name }));
@@ -122,7 +121,13 @@ async function send({ client, output, signal }: Context, file: File, flags: Impo
       onUpload,
       signal,
     };
-    return await client.importFile(file.path === stdin ? process.stdin : file.path, options);
+    const job = await client.importFile(file.path === stdin ? process.stdin : file.path, options);
+    output.clearBars();
+    const { job_id, status, resource, replayed } = job;
+    if (output.json) await output.object({ event: 'accepted', file: file.name, job_id, resource, status, replayed });
+    else if (replayed) output.remark(`${file.name}: was sent before, this is its job; --again imports it once more`);
+    else if (flags.watch === false) await output.text(`${file.name}: accepted as ${resource}: bulk watch ${job_id}`);
+    return job;
   } catch (error) {
     if (error instanceof BulkProblem) error.message = `${file.name}: ${error.message}`;
     throw error;
