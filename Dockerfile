@@ -22,7 +22,7 @@ COPY db db
 COPY plugins plugins
 COPY src src
 COPY workers workers
-COPY testdata/seed_* testdata/
+COPY testdata/seed_* testdata/*.ts testdata/
 # A new volume mounted here takes over this owner. Uploads and finished exports are kept in it.
 RUN install -d -o node -g node /data
 VOLUME /data

@@ -9,9 +9,9 @@ export interface JobCursor {
   createdAtMs: number;
 }
 
-export const cursorPattern = '^\\d{1,15}_[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$';
+const cursor = /^\d{1,15}_[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
 
-const cursor = new RegExp(cursorPattern);
+export const cursorPattern = cursor.source;
 
 export function cursorAfter({ id, created_at }: Pick<Job, 'id' | 'created_at'>): string {
   return `${created_at.getTime()}_${id}`;

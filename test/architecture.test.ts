@@ -21,7 +21,7 @@ const rules: { files: RegExp; folders: RegExp; types?: RegExp; packages?: RegExp
     files: /^src\/client\//,
     folders: /^src\/(client\/|resources\/formats\.ts)/,
     types: /^(src|plugins)\//,
-    packages: /^eventsource-parser(\/|$)/,
+    packages: /^(content-disposition|eventsource-parser)(\/|$)/,
   },
   {
     files: /^src\/cli\//,

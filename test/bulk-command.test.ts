@@ -9,7 +9,7 @@ import { build, temporaryFolder } from './build.ts';
 import { listen, statusOf } from './client.ts';
 import { startProxy } from './db/cuttable-proxy.ts';
 import { holdJobs } from './hold-jobs.ts';
-import { type RunOptions, runCommand } from './run-command.ts';
+import { type RunOptions, runCommand, unusedPort } from './run-command.ts';
 
 const faulty = new URL('../testdata/users_huge.csv', import.meta.url).pathname;
 const script = '/usr/bin/script';
@@ -175,7 +175,8 @@ t.test('an export is a whole file, or none; who stops reading stops it', async (
 });
 
 t.test('what cannot be done is said in one line', async (t) => {
-  const away = { BULK_URL: 'http://127.0.0.1:9' };
+  const port = await unusedPort();
+  const away = { BULK_URL: `127.0.0.1:${port}` };
   const [refused, missing, unknown, noKey, noWord, help] = await Promise.all([
     bulk(t, ['list', '--output', 'text'], { env: away }),
     bulk(t, ['import', 'nowhere.csv']),
@@ -185,7 +186,7 @@ t.test('what cannot be done is said in one line', async (t) => {
     bulk(t, ['--help']),
   ]);
   t.equal(refused.code, 4);
-  t.match(refused.stderr, /^no answer from http:\/\/127\.0\.0\.1:9: connect ECONNREFUSED .*is it running\?.*\n$/);
+  t.match(refused.stderr, new RegExp(`^no answer from http://127.0.0.1:${port}: connect ECONNREFUSED .*is it running.*\n$`));
   t.equal(missing.code, 1);
   t.match(missing.stderr, /nowhere\.csv/);
   t.match(unknown, { code: 4, stderr: /job_not_found/ });
@@ -213,3 +214,5 @@ t.test('an API key comes from the environment', async (t) => {
   t.equal(code, 0);
   t.match(linesOf(stdout)[0], { name: 'users', fields: [{ name: 'id', type: 'uuid' }] });
 });
+
+t.end();

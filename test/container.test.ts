@@ -29,8 +29,9 @@ const copied = instructions('COPY')
 
 /** Every source file that the image holds. */
 const sources = copied
-  .filter((source) => !source.includes('.') && !source.includes('*'))
-  .flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: root }));
+  .filter((source) => !source.includes('.') || source.endsWith('.ts'))
+  .filter((source) => !source.endsWith('*'))
+  .flatMap((source) => globSync(source.endsWith('.ts') ? source : `${source}/**/*.ts`, { cwd: root }));
 
 /** The names after `${` with their defaults, as compose would fill them in an empty environment. */
 function filledIn(value: string): string {

@@ -1,6 +1,9 @@
-// A resource is one definition file and one migration: a copy of the project gets both, and nothing else.
+// A resource is one definition file and one migration: a copy of the project gets both, as docs/your-own-resource.md has
+// them, and nothing else. Then the commands of that page are typed, and answered as it says.
+import { execFile, spawnSync } from 'node:child_process';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { environment, temporaryFolder } from './build.ts';
 import { createEmptyDatabase } from './databases.ts';
@@ -8,38 +11,24 @@ import { call, follow, startService, upload } from './service-process.ts';
 
 const root = join(import.meta.dirname, '..');
 
-const definition = `
-import { defineResource } from './resource.ts';
+const tutorial = await readFile(join(root, 'docs/your-own-resource.md'), 'utf8');
+const blocks = [...tutorial.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, kind, content = '']) => ({
+  kind,
+  content,
+}));
+const [definition = '', migration = ''] = blocks.filter(({ kind }) => kind === 'ts').map(({ content }) => content);
+const file = blocks.find(({ kind }) => kind === 'csv')?.content ?? '';
 
-export default defineResource({
-  name: 'reviews',
-  singular: 'review',
-  fields: {
-    id: { type: 'uuid' },
-    code: { type: 'slug', maxLength: 20 },
-    user_id: { type: 'uuid', references: 'users' },
-    verdict: { type: 'enum', values: ['good', 'bad'], default: 'good' },
-    note: { type: 'text', maxLength: 50, default: null },
-    at: { type: 'timestamp', default: 'now' },
-  },
-  keys: ['id', 'code'],
-});
-`;
-const migration = `
-import { sql } from 'kysely';
-import { createResourceTable, dropResourceTable } from '../resource-tables.ts';
-
-export async function up(db) {
-  await createResourceTable(db, 'reviews', async () => {
-    await sql\`CREATE TABLE reviews (id uuid PRIMARY KEY, code text NOT NULL UNIQUE, user_id uuid NOT NULL REFERENCES users,
-      verdict text NOT NULL, note text, at timestamptz NOT NULL)\`.execute(db);
+/** What is typed behind `$`, and what is printed then: `…` stands for anything. */
+const steps = blocks
+  .filter(({ kind }) => kind === 'console')
+  .flatMap(({ content }) => content.split(/^\$ /m).slice(1))
+  .map((step) => {
+    const [command = '', ...output] = step.split('\n');
+    return { command, output: output.join('\n').trim() };
   });
-}
 
-export async function down(db) {
-  await dropResourceTable(db, 'reviews');
-}
-`;
+const asPattern = (output: string) => new RegExp(`^${output.split('…').map(RegExp.escape).join('.*')}$`);
 
 interface Import {
   job_id: string;
@@ -50,10 +39,13 @@ interface Import {
 
 t.test('a definition and a migration make a resource', async (t) => {
   const folder = await temporaryFolder(t);
-  for (const part of ['src', 'plugins', 'workers', 'db', 'package.json']) {
+  for (const part of ['src', 'plugins', 'workers', 'db', 'console', 'package.json']) {
     await cp(join(root, part), join(folder, part), { recursive: true });
   }
   await mkdir(join(folder, 'testdata'));
+  for (const seed of ['seed_users.csv', 'seed_articles.ndjson', 'seed_comments.ndjson']) {
+    await cp(join(root, 'testdata', seed), join(folder, 'testdata', seed));
+  }
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'src/resources/reviews.ts'), definition);
   await writeFile(join(folder, 'db/migrations/0100-reviews.ts'), migration);
@@ -61,7 +53,7 @@ t.test('a definition and a migration make a resource', async (t) => {
   const database = await createEmptyDatabase(t);
   const { url } = await startService(
     t,
-    { ...environment(database, join(folder, 'data')), LOG_LEVEL: 'info' },
+    { ...environment(database, join(folder, 'data')), LOG_LEVEL: 'info', SEED: 'on' },
     { folder },
   );
   const run = async (resource: string, name: string, content: string) => {
@@ -70,7 +62,28 @@ t.test('a definition and a migration make a resource', async (t) => {
   };
   const [user] = (await readFile(join(root, 'testdata/seed_users.csv'), 'utf8')).split('\n').slice(1);
   const userId = user?.split(',')[0];
-  t.match(await run('users', 'u.csv', `id,email,name,role,active,created_at,updated_at\n${user}\n`), { successful: 1 });
+
+  const noCurl = spawnSync('curl', ['-V']).error && !process.env.CI ? 'curl not installed (.ci/install-tools)' : false;
+  await t.test('the commands of the tutorial answer as it says', { skip: noCurl }, async (t) => {
+    await writeFile(join(folder, 'reviews.csv'), file);
+    t.ok(steps.length > 5);
+    const documented = steps[0]?.output.match(/"job_id":"([^"]+)"/)?.[1] ?? '';
+    let job = documented;
+    for (const { command, output } of steps) {
+      // Typed by hand in the meantime.
+      if (command === `JOB=${documented}`) {
+        await follow<Import>(`${url}/v1/imports/${job}`, ({ status }) => !/pending|processing/.test(status));
+        continue;
+      }
+      const here = command.replace('localhost:8080', new URL(url).host);
+      const { stdout } = await promisify(execFile)('sh', ['-c', here], {
+        cwd: folder,
+        env: { PATH: process.env.PATH, JOB: job },
+      });
+      if (job === documented) job = JSON.parse(stdout).job_id;
+      t.match(stdout.trim(), asPattern(output.replaceAll(documented, job)), command);
+    }
+  });
 
   const id = (n: number) => `00000000-0000-4000-8000-00000000000${n}`;
   const record = (n: number, more = {}) => ({ id: id(n), code: `r-${n}`, user_id: userId, note: `Note ${n}`, ...more });
@@ -90,12 +103,12 @@ t.test('a definition and a migration make a resource', async (t) => {
     ],
   );
 
-  t.match(await call(`${url}/metrics`), { database: { users: 1, reviews: 4 } });
+  t.match(await call(`${url}/metrics`), { database: { users: 10, reviews: noCurl ? 4 : 6 } });
   const text = await (await fetch(`${url}/metrics`, { headers: { accept: 'text/plain' } })).text();
   t.match(text, /resource="reviews"/);
   const list = await call<{ imports: Import[] }>(`${url}/v1/imports?resource=reviews`);
-  t.equal(list.imports.length, 3);
+  t.equal(list.imports.length, noCurl ? 3 : 4);
   t.match(await call(`${url}/v1/imports/${faulty.job_id}/errors`), { error_count: 3 });
-  const exported = await (await fetch(`${url}/v1/exports?resource=reviews&format=csv&verdict=bad`)).text();
+  const exported = await (await fetch(`${url}/v1/exports?resource=reviews&format=csv&code=r-2`)).text();
   t.match(exported, new RegExp(`^id,code,user_id,verdict,note,at\\n${id(2)},r-2,${userId},bad,Note 2,[^\\n]+\\n$`));
 });

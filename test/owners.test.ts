@@ -28,7 +28,7 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   'GET /openapi.json': 'public',
   'GET /docs': 'public',
   'GET /docs/': 'public',
-  'GET /docs/*': 'public',
+  'GET /docs/static/*': 'public',
   'GET /docs/json': 'public',
   'GET /docs/yaml': 'public',
   'GET /docs/static/index.html': 'public',

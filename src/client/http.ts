@@ -43,7 +43,8 @@ export class Http {
   readonly #retryForMs: number;
 
   constructor({ baseUrl, apiKey, fetch: given = globalThis.fetch, retryForMs = 60_000 }: HttpOptions) {
-    this.#base = new URL(String(baseUrl).replace(/\/*$/, '/'));
+    this.#base = new URL(baseUrl);
+    if (!this.#base.pathname.endsWith('/')) this.#base.pathname += '/';
     this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
     this.#fetch = given;
     this.#retryForMs = retryForMs;
@@ -88,20 +89,24 @@ export class Http {
     const url = new URL(path.replace(/^\//, ''), this.#base);
     url.search = String(query instanceof URLSearchParams ? query : new URLSearchParams(given(query ?? {})));
     const content = body?.();
+    const refused = new AbortController();
     let response: Response;
     try {
       response = await this.#fetch(url, {
         method,
         headers: { ...this.#headers, ...headers },
-        signal,
+        signal: signal ? AbortSignal.any([signal, refused.signal]) : refused.signal,
         ...(content === undefined ? {} : { body: content, duplex: 'half' as const }),
       });
     } catch (error) {
       if (signal?.aborted) throw error;
       throw new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
     }
-    if (!response.ok) throw await BulkProblem.of(response);
-    return response;
+    if (response.ok) return response;
+    const problem = await BulkProblem.of(response);
+    // The service may have refused the head of a long file: the rest of it need not be sent.
+    refused.abort();
+    throw problem;
   }
 }
 

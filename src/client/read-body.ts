@@ -1,5 +1,6 @@
 // Bodies of answers as they come in, under back-pressure: whoever stops reading ends the request. One that breaks off is
 // an error, never a short file.
+import { parse } from 'content-disposition';
 import { BulkConnectionError } from './bulk-problem.ts';
 
 /** A file that the service sends. */
@@ -12,9 +13,9 @@ export interface ReceivedFile {
 }
 
 export function receivedFile(response: Response, signal?: AbortSignal): ReceivedFile {
-  const name = /filename="((?:[^"\\]|\\.)*)"/.exec(response.headers.get('content-disposition') ?? '')?.[1];
+  const disposition = response.headers.get('content-disposition');
   return {
-    fileName: name?.replaceAll(/\\(.)/g, '$1') ?? null,
+    fileName: (disposition !== null && parse(disposition).parameters.filename) || null,
     mediaType: response.headers.get('content-type') ?? 'application/octet-stream',
     body: readBody(response, signal),
   };

@@ -86,6 +86,8 @@ export const ImportPageSchema = Type.Object(
 );
 
 const text: Schema = { type: 'string' };
+/** An array; but what made its elements be rejected may be that they are no JSON. */
+const asSent: Schema = { type: 'string', format: 'binary' };
 const optionProblems = ['unknown_option', 'invalid_option', 'unknown_resource'] as const;
 
 export const importDocs = {
@@ -177,7 +179,7 @@ export const importDocs = {
       200: {
         description: 'The rejected records.',
         headers: ['Content-Disposition'],
-        content: { [mediaTypes.csv]: text, [mediaTypes.ndjson]: text, 'application/json': { type: 'array' } },
+        content: { [mediaTypes.csv]: text, [mediaTypes.ndjson]: text, 'application/json': asSent },
       },
     },
     problems: ['job_not_found', 'unknown_option', 'invalid_parameter', 'file_unreadable', 'upload_gone'],

@@ -58,6 +58,8 @@ function masks() {
   const ids = new Map<string, string>();
   return (value: unknown) =>
     JSON.stringify(value, (name, value) => (passing.includes(name) ? 'passing' : value))
+      // A cursor begins with the time of its job.
+      .replaceAll(/\b\d{13}_(?=[0-9a-f]{8}-)/g, '')
       .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (id) => {
         if (!ids.has(id)) ids.set(id, `id ${ids.size + 1}`);
         return ids.get(id)!;

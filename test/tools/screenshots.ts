@@ -1,8 +1,9 @@
 // Writes the pictures of the console that are in docs/: a service with an embedded PostgreSQL of its own, the sample files
 // with errors, and a browser. `npm run screenshots`; look at them before they are committed.
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Page } from 'playwright-core';
 import { startService } from '../service-process.ts';
 import { openBrowser } from './browser.ts';
@@ -32,14 +33,29 @@ async function takeAll(): Promise<void> {
   await page.locator('.disclosure').nth(1).click();
   await page.setViewportSize({ width: desktop.width, height: 1080 });
   await take(page, 'import');
+  await page.setViewportSize(desktop);
+
+  // Large enough to be seen at work.
+  const large = join(folder, 'customers.csv');
+  execFileSync(process.execPath, ['testdata/generate.ts', 'users', '400000', large, '--invalid', '0.02'], {
+    cwd: root,
+  });
+  await show(page, '#/import', 'Drop a file here');
+  await choose(page, large);
+  await page.getByRole('button', { name: 'Import into users' }).click();
+  await page.getByText('left').waitFor();
+  await page.getByText('Problems by field').waitFor();
+  await take(page, 'running');
+  await page.getByText('records rejected').waitFor();
+
   await show(page, '#/import', 'Drop a file here');
   await choose(page, 'articles_huge.ndjson');
   await send(page, 'articles');
-  await page.setViewportSize(desktop);
   await show(page, '#/export', 'Download now');
   await page.getByRole('button', { name: 'Add a filter' }).click();
   await page.getByLabel('Field').selectOption('role');
   await page.getByLabel('Value').selectOption('admin');
+  await page.locator('.estimate strong').waitFor();
   await take(page, 'export');
   await show(page, '#/jobs', 'users_huge.csv');
   await take(page, 'jobs');
@@ -53,7 +69,7 @@ async function takeAll(): Promise<void> {
   await take(page, 'import-phone-dark');
   await page.emulateMedia({ colorScheme: 'light' });
   await show(page, '#/import', 'Drop a file here');
-  await choose(page, 'comments_huge.ndjson');
+  await choose(page, 'users_huge.csv');
   await take(page, 'preview-phone');
   await service.stop('SIGTERM');
   await page.getByText('The service does not answer').waitFor();
@@ -65,8 +81,9 @@ async function show(page: Page, address: string, ready: string): Promise<void> {
   await page.getByText(ready).first().waitFor();
 }
 
+/** @param name of a file of testdata, or a path. */
 async function choose(page: Page, name: string): Promise<void> {
-  await page.setInputFiles('#file', join(root, 'testdata', name));
+  await page.setInputFiles('#file', resolve(root, 'testdata', name));
   await page.getByText('have problems').waitFor();
 }
 
@@ -79,6 +96,7 @@ async function send(page: Page, resource: string): Promise<string> {
 }
 
 async function take(page: Page, name: string): Promise<void> {
+  await page.mouse.move(0, 0);
   // Bars that grow have grown.
   await page.evaluate(
     'Promise.all(document.getAnimations().filter((one) => one.effect.getTiming().iterations === 1).map((one) => one.finished))',

@@ -1,7 +1,7 @@
 import { html } from 'htm/preact';
 import { useEffect, useState } from 'preact/hooks';
 import { statuses } from '../../components/status-badge.js';
-import { formatCount } from '../../state/figures.js';
+import { countOf, formatCount } from '../../state/figures.js';
 
 /**
  * Reads a job's steps out: its status, and every quarter of the way. Not every change of a figure.
@@ -14,7 +14,7 @@ export function JobAnnouncer({ job: { status, progress_pct, successful, failed }
     const { label } = statuses[status];
     if (status === 'processing') setText(`${label}, ${quarter} per cent`);
     else if (status === 'pending') setText(label);
-    else setText(`${label}. ${formatCount(successful)} records loaded, ${formatCount(failed)} rejected.`);
+    else setText(`${label}. ${countOf(successful, 'record')} loaded, ${formatCount(failed)} rejected.`);
   }, [status, quarter]);
   return html`<p class="visually-hidden" role="status">${text}</p>`;
 }

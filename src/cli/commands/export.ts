@@ -19,7 +19,8 @@ export interface ExportFlags {
   limit?: number;
   gzip?: boolean;
   job?: boolean;
-  watch: boolean;
+  /** Undefined: as if it were true. */
+  watch?: boolean;
 }
 
 const stdout = '-';
@@ -42,7 +43,7 @@ export async function exportRecords(context: Context, resource: string, flags: E
     const { job_id } = await client.startExport(asked, { signal });
     if (output.json && to !== stdout)
       await output.object({ event: 'accepted', job_id, resource, format: request.format });
-    if (!flags.watch) {
+    if (flags.watch === false) {
       if (!output.json) await output.text(`accepted, see it with: bulk watch ${job_id}`);
       return exitCodes.ok;
     }

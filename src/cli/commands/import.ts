@@ -14,7 +14,8 @@ export interface ImportFlags {
   format?: Format;
   delimiter?: string;
   name?: string;
-  watch: boolean;
+  /** Undefined: as if it were true. */
+  watch?: boolean;
   failOver?: Limit;
   again?: boolean;
   idempotencyKey?: string;
@@ -48,7 +49,7 @@ export async function importFiles(context: Context, paths: readonly string[], fl
     } else if (!flags.watch)
       await output.text(`${file.name}: accepted as ${resource}, see it with: bulk watch ${job_id}`);
   }
-  if (!flags.watch) return exitCodes.ok;
+  if (flags.watch === false) return exitCodes.ok;
   const jobs = accepted.map(({ job_id, name }) => ({ jobId: job_id, type: 'import' as const, label: name }));
   const states = (await followJobs(context, jobs)) as ImportState[];
   if (!output.json) {
