@@ -249,7 +249,10 @@ t.test('a service that is away is a BulkConnectionError at once', async (t) => {
   const port = await unusedPort();
   const away = new BulkClient({ baseUrl: `http://127.0.0.1:${port}` });
   await t.rejects(away.overview(), BulkConnectionError);
-  await t.rejects(away.overview(), { code: 'ECONNREFUSED', message: new RegExp(`127.0.0.1:${port}: connect ECONNREFUSED`) });
+  await t.rejects(away.overview(), {
+    code: 'ECONNREFUSED',
+    message: new RegExp(`127.0.0.1:${port}: connect ECONNREFUSED`),
+  });
   await t.rejects(away.import('x', { signal: AbortSignal.abort(new Error('stopped')) }), { message: 'stopped' });
 });
 

@@ -68,7 +68,7 @@ t.test('of several files those that others refer to are sent first; stdin is a f
     lines.filter(({ event }) => event === 'end').map(({ successful }) => successful),
     [20, 20, 20],
   );
-  const input = await readFile(join(folder, await users('piped.csv', 30, 3)), 'utf8');
+  const input = await readFile(join(folder, await users('piped.csv', 30, 33)), 'utf8');
   const piped = await bulk(t, ['import', '-', '--resource', 'users', '--format', 'csv'], { input });
   t.match(linesOf(piped.stdout).at(-1), { event: 'end', successful: 30, file_name: 'stdin.csv' });
 });
@@ -83,10 +83,10 @@ t.test('on a terminal there are bars, then what came of it in words', async (t) 
 
   await t.test('a real one', { skip: !existsSync(script) && `${script} is not there` }, async (t) => {
     const by = (command: string[]) => [script, '-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'];
-    const { code, stdout } = await bulk(t, ['import', await users('terminal.csv', 2_000, 4)], { by });
+    const { code, stdout } = await bulk(t, ['import', await users('terminal.csv', 100_000, 44)], { by });
     t.equal(code, 0);
     t.match(stdout, /terminal\.csv {2}█+/);
-    t.match(stdout, /2,000 records: 2,000 loaded, 0 rejected/);
+    t.match(stdout, /100,000 records: 100,000 loaded, 0 rejected/);
     t.notMatch(stdout, /"event"/);
   });
 });
@@ -186,7 +186,10 @@ t.test('what cannot be done is said in one line', async (t) => {
     bulk(t, ['--help']),
   ]);
   t.equal(refused.code, 4);
-  t.match(refused.stderr, new RegExp(`^no answer from http://127.0.0.1:${port}: connect ECONNREFUSED .*is it running.*\n$`));
+  t.match(
+    refused.stderr,
+    new RegExp(`^no answer from http://127.0.0.1:${port}: connect ECONNREFUSED .*is it running.*\n$`),
+  );
   t.equal(missing.code, 1);
   t.match(missing.stderr, /nowhere\.csv/);
   t.match(unknown, { code: 4, stderr: /job_not_found/ });

@@ -22,6 +22,7 @@ export class Output {
 
   constructor({ json, bars }: OutputOptions) {
     this.json = json;
+    if (bars) giveSize(process.stderr as WriteStream);
     this.#bars = bars ? createLogUpdate(process.stderr) : null;
     process.stdout.on('error', (error) => (this.#closed = error));
   }
@@ -72,4 +73,10 @@ export class Output {
     this.#bars?.clear();
     this.#bars?.done();
   }
+}
+
+/** A terminal that has no size (a recorder's, a serial line's) says 0, into which no bar would fit. */
+function giveSize(terminal: WriteStream): void {
+  if (terminal.columns === 0) terminal.columns = 80;
+  if (terminal.rows === 0) terminal.rows = 24;
 }

@@ -47,9 +47,12 @@ export const examples: readonly Example[] = recordedExamples.map(({ request, ...
 
 /** @param made what examples were answered with, by operation and name. @throws Error for one that made no job. */
 export function fillPlaces(path: string, made: ReadonlyMap<string, unknown>): string {
-  return path.replaceAll(/\{([^{}]+)\}/g, (_place, example: string) => {
+  const idOf = (example: string) => {
     const { job_id: id } = (made.get(example) ?? {}) as { job_id?: string };
     if (id === undefined) throw new Error(`the example ${example} has made no job`);
     return id;
-  });
+  };
+  // Every second part stood between braces.
+  const parts = path.split(/[{}]/);
+  return parts.map((part, n) => (n % 2 === 1 ? idOf(part) : part)).join('');
 }

@@ -293,8 +293,13 @@ t.test('a large table is read over two connections, as one snapshot', async (t) 
   for (const release of all) release();
 
   // The last connections are for others: with two of five left, an export does with one.
-  const open = [await begin('csv'), await begin('csv'), await begin('csv')];
-  t.equal(await busy(app), 4);
-  for (const { bytes } of open) bytes.destroy();
-  await until(async () => (await busy(app)) === 0);
+  // PostgreSQL sees the end of one before its slot is free, so the first try may come too early.
+  await until(async () => {
+    const open = [await begin('csv'), await begin('csv'), await begin('csv')];
+    const used = await busy(app);
+    for (const { bytes } of open) bytes.destroy();
+    await until(async () => (await busy(app)) === 0);
+    return used === 4;
+  });
+  t.pass('three exports use four connections');
 });
