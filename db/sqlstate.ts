@@ -22,6 +22,11 @@ export function verdictOf(error: unknown): Verdict {
   return verdicts.find(([pattern]) => pattern.test(code))?.[1] ?? 'fatal';
 }
 
+/** System codes such as EPERM are as long, but have no digit; every SQLSTATE that PostgreSQL has does. */
+export function isSqlstate(code: string): boolean {
+  return /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
+}
+
 /** The SQLSTATE or system code of an error; empty when it has none. */
 export function sqlstateOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : '';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { sqlstateOf } from '../../db/sqlstate.ts';
+import { isSqlstate, sqlstateOf } from '../../db/sqlstate.ts';
 import type { JobFailure } from '../../db/tables.ts';
 import { JobFault } from '../import/job-fault.ts';
 
@@ -10,7 +10,7 @@ export function explainFailure(error: unknown, log: Logger): JobFailure {
   const state = sqlstateOf(error);
   if (state === 'ENOSPC' || state === 'EDQUOT')
     return { code: 'storage_full', detail: 'no space is left where exports are stored' };
-  if (/^[0-9A-Z]{5}$/.test(state)) {
+  if (isSqlstate(state)) {
     return {
       code: 'database_error',
       detail: `the database refused the export (SQLSTATE ${state}); the service's log says more`,

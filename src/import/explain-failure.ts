@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { sqlstateOf } from '../../db/sqlstate.ts';
+import { isSqlstate, sqlstateOf } from '../../db/sqlstate.ts';
 import type { JobFailure } from '../../db/tables.ts';
 import { FileFault } from './file-fault.ts';
 import { JobFault } from './job-fault.ts';
@@ -12,8 +12,7 @@ export function explainFailure(error: unknown, log: Logger): JobFailure {
   }
   log.error({ err: error }, 'Import stopped by an unforeseen error');
   const state = sqlstateOf(error);
-  if (state === 'ENOENT') return { code: 'upload_gone', detail: 'the uploaded file is no longer stored' };
-  if (/^[0-9A-Z]{5}$/.test(state)) {
+  if (isSqlstate(state)) {
     return {
       code: 'database_error',
       detail: `the database refused the import (SQLSTATE ${state}); the service's log says more`,

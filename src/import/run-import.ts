@@ -8,7 +8,7 @@ import { findConstraintNames } from '../../db/constraint-names.ts';
 import { type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
 import { endEarlierLoaders, openLoaders } from '../../db/loaders.ts';
 import { chooseReferenceCheck } from '../../db/reference-check.ts';
-import { verdictOf } from '../../db/sqlstate.ts';
+import { sqlstateOf, verdictOf } from '../../db/sqlstate.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Chunk, ParsedChunk, ParseRequest } from '../../workers/messages.ts';
 import type { Config } from '../config.ts';
@@ -106,9 +106,10 @@ async function openUpload(
   observer: AttemptObserver,
   signal: AbortSignal,
 ): Promise<RecordFile> {
-  if (job.file === null) throw new JobFault('upload_gone', 'the uploaded file is no longer stored');
+  const gone = () => new JobFault('upload_gone', 'the uploaded file is no longer stored');
+  if (job.file === null) throw gone();
   const options = job.options as unknown as ImportOptions;
-  return await openRecords(new BlockReader(uploads.path(job.file)), {
+  const opening = openRecords(new BlockReader(uploads.path(job.file)), {
     resource: resourceNamed(job.resource),
     format: options.format,
     gzip: options.gzip,
@@ -120,6 +121,9 @@ async function openUpload(
     memory: chunkMemory,
     onCut: (durationMs) => observer.chunkCut(durationMs),
     signal,
+  });
+  return await opening.catch((error: unknown) => {
+    throw sqlstateOf(error) === 'ENOENT' ? gone() : error;
   });
 }
 

@@ -1,6 +1,7 @@
 // The routes of imports, as api.md describes them.
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
@@ -276,6 +277,31 @@ t.test('cancel: a running import keeps what was committed, a waiting one never s
     processed: 0,
     unprocessed: [{ from_line: 1, to_line: null }],
   });
+});
+
+t.test('a job that fails says why, and nothing else than that', async (t) => {
+  const app = await build(t);
+  const release = await hold(app, 'users');
+  await post(app, { ...file, content: users(1, 2) });
+  const first = await readdir(app.config.uploadDir);
+  const waiting = (await post(app, { ...file, resource: 'articles', content: articles(1, 1) })).json().job_id;
+  const [upload] = (await readdir(app.config.uploadDir)).filter((name) => !first.includes(name));
+  await rm(join(app.config.uploadDir, upload!));
+  await release();
+  t.match(await ended(app, waiting), { status: 'failed', failure: { code: 'upload_gone' } });
+
+  // A thread that cannot start, and a file that may not be read: their codes look like a lost upload's, and an SQLSTATE.
+  const { parse } = app.parsePool;
+  t.after(() => {
+    app.parsePool.parse = parse;
+  });
+  for (const code of ['ENOENT', 'EPERM']) {
+    app.parsePool.parse = async () => {
+      throw Object.assign(new Error(`${code}: process.cwd failed`), { code });
+    };
+    const job = await importFile(app, { ...file, content: users(3, 4) });
+    t.match(job, { status: 'failed', failure: { code: 'internal_error' } }, code);
+  }
 });
 
 t.test('users, articles and comments posted at once come out as if each had been awaited', async (t) => {

@@ -20,6 +20,8 @@ Options:
 
 /** Rounds; the check takes a start of a process. */
 const orphansEvery = 10;
+/** Longer than a lost heartbeat takes to be missed: worth a look. */
+const longRecoveryMs = 25_000;
 /** Sets of files, which take turns. */
 const fileSets = 4;
 
@@ -77,6 +79,7 @@ async function run(torture: Torture, { rounds, seed, first, size }: Settings): P
     totals.brokenStreams += report.brokenStreams;
     totals.recoveryMs = Math.max(totals.recoveryMs, Math.round(report.recoveryMs));
     print(`round ${round}: ${describe(report)}`);
+    if (report.recoveryMs > longRecoveryMs) print(`  it waited for: ${report.waitedFor.join('; ')}`);
     const last = round === first + rounds - 1;
     if (report.findings.length === 0 && (last || (round + 1) % orphansEvery === 0))
       report.findings.push(...(await torture.checkOrphans()));

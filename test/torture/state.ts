@@ -5,13 +5,22 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Sql } from '../../db/client.ts';
 import { findLeftovers } from './checks.ts';
 
-/** Waits until no job runs and nothing is left over. @returns what is left when the time is up or the signal says so. */
-export async function awaitRest(sql: Sql, patienceMs: number, signal: AbortSignal): Promise<string[]> {
+export interface Rest {
+  /** When the time is up or the signal says so; in words. */
+  left: string[];
+  /** What came to its end last. */
+  last: string[];
+}
+
+/** Waits until no job runs and nothing is left over. */
+export async function awaitRest(sql: Sql, patienceMs: number, signal: AbortSignal): Promise<Rest> {
   const giveUpAt = performance.now() + patienceMs;
+  let last: string[] = [];
   for (;;) {
     const left = await findLeftovers(sql).catch((error: Error) => [`the database: ${error.message}`]);
-    if (left.length === 0) return [];
-    if (signal.aborted || performance.now() > giveUpAt) return left.map((what) => `left over: ${what}`);
+    if (left.length === 0) return { left, last };
+    last = left;
+    if (signal.aborted || performance.now() > giveUpAt) return { left: left.map((what) => `left over: ${what}`), last };
     await pause(50);
   }
 }

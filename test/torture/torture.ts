@@ -51,6 +51,8 @@ export interface RoundReport {
   durationMs: number;
   /** From the last fault set right until all jobs had ended and nothing was left over. */
   recoveryMs: number;
+  /** What held it up to the last. */
+  waitedFor: string[];
   attempts: number;
   streamed: number;
   brokenStreams: number;
@@ -132,7 +134,7 @@ export class Torture {
       };
       imports.set(file, await client.makeJob('/v1/imports', `undisturbed ${variant} ${file.name}`, form, signal));
     }
-    findings.push(...(await awaitRest(this.#sql, patienceMs, signal)));
+    findings.push(...(await awaitRest(this.#sql, patienceMs, signal)).left);
     const work = { records: 0, imports, cancelled: false, exports: [], streamed: [], brokenStreams: 0 };
     findings.push(...(await checkImports(client, work, files, signal)));
     if (findings.length > 0) throw new Error(`an undisturbed import goes wrong: ${findings.join('; ')}`);
@@ -180,7 +182,8 @@ export class Torture {
       findings.push(`the round broke off: ${(error as Error).stack}`);
     }
     const mendedAt = performance.now();
-    if (findings.length === 0) findings.push(...(await awaitRest(this.#sql, patienceMs, signal)));
+    const rest = findings.length === 0 ? await awaitRest(this.#sql, patienceMs, signal) : { left: [], last: [] };
+    findings.push(...rest.left);
     const recoveryMs = performance.now() - mendedAt;
     await stop();
     given?.throwIfAborted();
@@ -193,6 +196,7 @@ export class Torture {
       findings,
       durationMs: performance.now() - startedAt,
       recoveryMs,
+      waitedFor: rest.last,
       attempts,
       streamed: work.streamed.length,
       brokenStreams: work.brokenStreams,
