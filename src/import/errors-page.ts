@@ -8,7 +8,9 @@ export const ErrorsQuery = Type.Object(
       default: 'json',
       description: 'csv and ndjson come as an attachment.',
     }),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Row errors at most; default: all, streamed.' })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10_000, description: 'Row errors at most; default: all, streamed.' }),
+    ),
     after: Type.Optional(
       Type.String({ pattern: '^[0-9]{1,15}\\.[0-9]{1,6}$', description: 'The `next` of the page before.' }),
     ),
