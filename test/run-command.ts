@@ -1,16 +1,24 @@
-// The command as people run it: a process of its own.
+// The command as people run it, a process of its own; and the same as a function, for what does not depend on that.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
+import { PassThrough, Writable } from 'node:stream';
 import type { Test } from 'tap';
+import { runBulk } from '../src/cli/run-bulk.ts';
 
 const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
 
 export interface RunCommand {
   child: ChildProcess;
   /** Resolves once stdout or stderr holds the text. */
   said(text: string): Promise<void>;
-  ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+  ended: Promise<Ended>;
 }
 
 export interface RunOptions {
@@ -53,6 +61,29 @@ export function runCommand(
     },
     ended: closed.then(([code]) => ({ code, ...text })),
   };
+}
+
+export interface CallOptions {
+  stdin?: PassThrough;
+  signal?: AbortSignal;
+}
+
+/** In this process: its folder, and its variables. Neither stdout nor stderr is a terminal. */
+export async function callCommand(
+  args: string[],
+  { stdin = new PassThrough().end(), signal = new AbortController().signal }: CallOptions = {},
+): Promise<Ended> {
+  const text = { stdout: '', stderr: '' };
+  const collect = (name: keyof typeof text) =>
+    new Writable({
+      decodeStrings: false,
+      write(piece: string | Buffer, _encoding, done) {
+        text[name] += piece.toString();
+        done();
+      },
+    });
+  const surroundings = { stdin: () => stdin, stdout: collect('stdout'), stderr: collect('stderr'), signal };
+  return { code: await runBulk(args, surroundings), ...text };
 }
 
 /** A port on which nobody listens. */

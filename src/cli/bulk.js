@@ -9,6 +9,7 @@ const oldestNode = 24;
 const brought = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 
 if (Number.parseInt(process.versions.node, 10) >= oldestNode) {
+  await import('../client/strip-types.js');
   await import('./main.ts');
 } else if (existsSync(brought)) {
   const child = spawn(brought, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
