@@ -30,6 +30,11 @@ export interface RunOptions {
   by?: (command: string[]) => string[];
 }
 
+/** The command without the modules that tap has every child process load first, through this variable. */
+export function withoutTap(program: string, args: string[]): [program: string, args: string[]] {
+  return ['env', ['--unset=NODE_OPTIONS', program, ...args]];
+}
+
 /** Killed when the test ends. */
 export function runCommand(
   t: Pick<Test, 'after'>,
@@ -38,7 +43,11 @@ export function runCommand(
 ): RunCommand {
   const command = [process.execPath, launcher, ...args];
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...env }, stdio: 'pipe' });
+  const child = spawn(...withoutTap(program, rest), {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: 'pipe',
+  });
   t.after(() => child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };
   const news = new EventTarget();

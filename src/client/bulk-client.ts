@@ -151,7 +151,7 @@ export class BulkClient {
   /** A page of the export jobs, newest first. */
   async exports({ signal, ...options }: ListOptions = {}): Promise<ExportPage> {
     // With a resource alone the route would export its records.
-    const query = options.resource === undefined ? options : { after: '', ...options };
+    const query = options.resource === undefined ? options : { ...options, after: options.after ?? '' };
     return await this.#http.json('/v1/exports', { query, signal });
   }
 

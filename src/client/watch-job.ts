@@ -67,7 +67,10 @@ export async function* watchJob<State extends { status: JobStatus }>(
       lost = error as Error;
     }
     emptyStreams = told ? 0 : emptyStreams + (brokeOff(lost) ? 1 : 0);
-    polling ||= emptyStreams >= maxEmptyStreams;
+    if (!polling && emptyStreams >= maxEmptyStreams) {
+      polling = true;
+      continue;
+    }
     lostAt ??= performance.now();
     if (performance.now() - lostAt > lostForMs) throw lost;
     // Not all of those who lost it at the same moment come back at the same moment.
