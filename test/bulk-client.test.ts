@@ -10,6 +10,7 @@ import {
   BulkProblem,
   type HttpOptions,
   type ImportState,
+  saveFile,
 } from '../src/client/index.ts';
 import { writeRecords } from '../testdata/write-records.ts';
 import { build, temporaryFolder } from './build.ts';
@@ -238,6 +239,15 @@ t.test('records are exported as a stream; a stream that is cut is an error', asy
   t.equal(lines[0], 'id,email');
   const { rows } = await client.estimateExport({ resource: 'users', filters: selection.filters });
   t.equal(lines.length - 1, rows);
+
+  const path = join(folder, 'saved.csv');
+  await saveFile(path, async () => (await client.exportRows(selection)).body);
+  t.equal((await readFile(path, 'utf8')).trimEnd().split('\n').length, lines.length);
+  const nowhere = join(folder, 'nowhere', 'saved.csv');
+  await t.rejects(
+    saveFile(nowhere, () => t.fail('asked for, and not read')),
+    { code: 'ENOENT' },
+  );
 
   const cut = changed(async (_url, go) => cutAfter(await go(), 1000));
   await t.rejects(bytesOf((await cut.exportRows({ resource: 'users' })).body), { name: 'BulkConnectionError' });

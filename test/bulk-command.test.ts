@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { followJobs } from '../src/cli/follow-jobs.ts';
 import { Interrupted } from '../src/cli/outcome.ts';
-import type { ImportState } from '../src/client/index.ts';
+import { Output } from '../src/cli/output.ts';
+import { BulkClient, type ImportState } from '../src/client/index.ts';
 import { writeRecords } from '../testdata/write-records.ts';
 import { build, temporaryFolder } from './build.ts';
 import { listen } from './client.ts';
@@ -123,19 +125,44 @@ t.test('Ctrl-C leaves the job running and says how to go on; watching goes on af
   t.match(stderr, `bulk watch ${job_id}`);
   t.match(linesOf((await bulk(['status', job_id])).stdout), [{ status: /pending|processing/ }]);
 
-  const other = linesOf((await bulk(['import', await users('other.csv', 10, 8), '--no-watch'])).stdout)[0] as Line;
-  const closing = start(t, ['watch', job_id, other.job_id]);
-  closing.child.stdout?.once('data', () => closing.child.stdout?.destroy());
   const proxy = await startProxy(t, { host: '127.0.0.1', port: Number(new URL(url).port) });
   const watching = start(t, ['watch', job_id, '--url', `127.0.0.1:${proxy.connection.port}`]);
   await watching.said('"event":"progress"');
   proxy.cut();
   await watching.said('the job goes on, trying again');
-  t.match(await closing.ended, { code: 141, stderr: '' }, 'who stops reading ends it, though the jobs go on');
   await letGo();
   const watched = await watching.ended;
   t.equal(watched.code, 0, watched.stderr);
   t.match(linesOf(watched.stdout).at(-1), { event: 'end', status: 'completed', successful: 10 });
+});
+
+t.test('watching several jobs ends when it cannot go on for one of them', async (t) => {
+  const letGo = await holdJobs(t, app);
+  const ids = [];
+  for (const [seed, name] of ['one.csv', 'two.csv'].entries()) {
+    const { stdout } = await bulk(['import', await users(name, 10, 50 + seed), '--no-watch']);
+    ids.push((linesOf(stdout)[0] as Line).job_id);
+  }
+  let watched: AbortSignal | null | undefined;
+  const client = new BulkClient({
+    baseUrl: url,
+    apiKey: key,
+    fetch: async (input, init) => {
+      if (String(input).includes(ids[0] as string)) {
+        while (!watched) await setImmediate();
+        return Response.json({ code: 'unauthorized' }, { status: 401 });
+      }
+      watched = init?.signal;
+      return await fetch(input, init);
+    },
+  });
+  const stdout = new PassThrough().resume();
+  const output = new Output({ json: true, bars: false, stdout, stderr: stdout });
+  const context = { client, output, stdin: () => stdout, signal: new AbortController().signal };
+  const jobs = ids.map((jobId) => ({ jobId, type: 'import', label: 'x' }) as const);
+  await t.rejects(followJobs(context, jobs), { code: 'unauthorized' });
+  t.equal(watched?.aborted, true, 'nothing keeps the process');
+  await letGo();
 });
 
 t.test('a job can be sent and left, shown, listed and cancelled', async (t) => {

@@ -14,14 +14,17 @@ async function targetOf(path: string): Promise<{ replaced: string | null }> {
   return { replaced: isLink ? await realpath(path) : path };
 }
 
-/** @param open gives the bytes. @throws what they throw; then there is no file, or the one that was there before. */
-export async function saveFile(path: string, bytes: Bytes): Promise<void> {
+/**
+ * @param open gives the bytes; called once the file can be written, so that nothing is asked for in vain and left unread.
+ * @throws what it and they throw; then there is no file, or the one that was there before.
+ */
+export async function saveFile(path: string, open: () => Bytes | Promise<Bytes>): Promise<void> {
   const { rename, rm } = nodeModule('node:fs').promises;
   const { replaced } = await targetOf(path);
-  if (replaced === null) return await write(path, bytes);
+  if (replaced === null) return await write(path, open);
   const temporary = besides(replaced, `${process.pid}.part`);
   try {
-    await write(temporary, bytes);
+    await write(temporary, open);
     await rename(temporary, replaced);
   } catch (error) {
     await rm(temporary, { force: true });
@@ -42,11 +45,11 @@ export async function saveDownload(
 ): Promise<void> {
   const { rename, rm } = nodeModule('node:fs').promises;
   const { replaced } = await targetOf(path);
-  if (replaced === null) return await write(path, counted(open(startHash(), 0), 0, total, onBytes));
+  if (replaced === null) return await write(path, () => counted(open(startHash(), 0), 0, total, onBytes));
   const part = besides(replaced, `${name}.part`);
   const { hash, bytes } = await hashOf(part);
   try {
-    await write(part, counted(open(hash, bytes), bytes, total, onBytes), 'a');
+    await write(part, () => counted(open(hash, bytes), bytes, total, onBytes), 'a');
   } catch (error) {
     // To go on with damaged bytes would be damaged for ever.
     if ((error as Error).name === 'BulkChecksumError') await rm(part, { force: true });
@@ -77,10 +80,10 @@ async function* counted(bytes: Bytes, from: number, total: number, onBytes?: (n:
   }
 }
 
-async function write(path: string, bytes: Bytes, flags: 'w' | 'a' = 'w'): Promise<void> {
+async function write(path: string, open: () => Bytes | Promise<Bytes>, flags: 'w' | 'a' = 'w'): Promise<void> {
   const file = await nodeModule('node:fs').promises.open(path, flags);
   try {
-    for await (const piece of bytes) await file.appendFile(piece);
+    for await (const piece of await open()) await file.appendFile(piece);
     await file.datasync().catch((error: NodeJS.ErrnoException) => {
       // Pipes and devices have nothing to be synced.
       if (!['EINVAL', 'ENOTSUP'].includes(error.code ?? '')) throw error;

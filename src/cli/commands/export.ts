@@ -50,14 +50,12 @@ export async function exportRecords(context: Context, resource: string, flags: E
     }
     return await finish(context, job_id, `${resource}.${request.format ?? 'ndjson'}`, to);
   }
-  const { body } = await client.exportRows(request, { signal });
-  const shown = withProgress(context, to === stdout ? resource : to, body);
-  // What travels gzipped has been unpacked on arrival.
-  await writeTo(
-    context,
-    to,
-    compressed ? ReadableStream.from(shown).pipeThrough(new CompressionStream('gzip')) : shown,
-  );
+  await writeTo(context, to, async () => {
+    const { body } = await client.exportRows(request, { signal });
+    const shown = withProgress(context, to === stdout ? resource : to, body);
+    // What travels gzipped has been unpacked on arrival.
+    return compressed ? ReadableStream.from(shown).pipeThrough(new CompressionStream('gzip')) : shown;
+  });
   return exitCodes.ok;
 }
 
@@ -76,7 +74,7 @@ async function finish(context: Context, jobId: string, label: string, to: string
 export async function downloadExport(context: Context, jobId: string, to?: string): Promise<ExitCode> {
   const { client, output, signal } = context;
   if (to === stdout) {
-    await writeTo(context, to, await client.download(jobId, { signal }));
+    await writeTo(context, to, async () => await client.download(jobId, { signal }));
     return exitCodes.ok;
   }
   const path = to ?? labelOf(await client.export(jobId, { signal }));
@@ -127,22 +125,20 @@ async function* withProgress({ output }: Context, label: string, content: AsyncI
   }
 }
 
-async function writeTo({ output }: Context, to: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeTo({ output }: Context, to: string, open: () => Promise<AsyncIterable<Uint8Array>>): Promise<void> {
   if (to === stdout) {
-    for await (const piece of content) await output.write(piece);
+    for await (const piece of await open()) await output.write(piece);
     return;
   }
   let size = 0;
+  async function* counted(content: AsyncIterable<Uint8Array>) {
+    for await (const piece of content) {
+      size += piece.byteLength;
+      yield piece;
+    }
+  }
   try {
-    await saveFile(
-      to,
-      (async function* () {
-        for await (const piece of content) {
-          size += piece.byteLength;
-          yield piece;
-        }
-      })(),
-    );
+    await saveFile(to, async () => counted(await open()));
   } finally {
     output.clearBars();
   }

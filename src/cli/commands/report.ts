@@ -1,5 +1,5 @@
 // bulk errors and bulk rejects: what was wrong with a file, and the records to mend.
-import { type Format, saveFile } from '../../client/index.ts';
+import { type Format, type ReceivedFile, saveFile } from '../../client/index.ts';
 import type { Context } from '../context.ts';
 import { describeErrors } from '../describe-job.ts';
 import { type ExitCode, exitCodes } from '../outcome.ts';
@@ -18,8 +18,8 @@ export async function showErrors(context: Context, jobId: string, flags: ErrorsF
     return exitCodes.ok;
   }
   if (flags.format !== undefined || flags.to !== undefined) {
-    const { body } = await client.errorReport(jobId, flags.format ?? formatOf(flags.to), { signal });
-    return await deliver(context, body, flags.to);
+    const format = flags.format ?? formatOf(flags.to);
+    return await deliver(context, async () => await client.errorReport(jobId, format, { signal }), flags.to);
   }
   for await (const error of client.errors(jobId, { signal })) {
     if (output.json) {
@@ -40,14 +40,13 @@ export async function getRejects(
   { to, withErrors }: { to?: string; withErrors?: boolean },
 ): Promise<ExitCode> {
   const { client, signal } = context;
-  const { body } = await client.rejects(jobId, { withErrors, signal });
-  return await deliver(context, body, to);
+  return await deliver(context, async () => await client.rejects(jobId, { withErrors, signal }), to);
 }
 
-async function deliver({ output }: Context, body: AsyncIterable<Uint8Array>, to = '-'): Promise<ExitCode> {
-  if (to === '-') for await (const piece of body) await output.write(piece);
+async function deliver({ output }: Context, ask: () => Promise<ReceivedFile>, to = '-'): Promise<ExitCode> {
+  if (to === '-') for await (const piece of (await ask()).body) await output.write(piece);
   else {
-    await saveFile(to, body);
+    await saveFile(to, async () => (await ask()).body);
     if (output.json) await output.object({ event: 'saved', file: to });
     else await output.text(`${to}: written`);
   }
