@@ -22,6 +22,8 @@ export interface ClientOptions {
 const timeoutMs = 5_000;
 
 export class Client {
+  /** How often a post had no answer. */
+  repeatedPosts = 0;
   readonly #options: ClientOptions;
 
   constructor(options: ClientOptions) {
@@ -70,6 +72,7 @@ export class Client {
       signal.throwIfAborted();
       const { headers, ...rest } = init();
       const answer = await this.ask(path, { ...rest, method: 'POST', headers: { ...headers, 'idempotency-key': key } });
+      if (answer === null) this.repeatedPosts++;
       if (answer && (answer.status === 202 || answer.status === 200)) return JSON.parse(answer.text).job_id;
       if (answer?.status === 409 && JSON.parse(answer.text).code === 'idempotency_key_in_use') {
         await this.#options.lapseLeases();

@@ -99,11 +99,15 @@ const crashPostgres: Fault = async ({ postgres, random }) => {
   await postgres.restart();
 };
 
-/** Long enough for every time-out that has to do with the database to be met. Whoever asks meanwhile is told so. */
+/**
+ * Long enough for every time-out that has to do with the database to be met, and now and then a minute. Whoever asks
+ * meanwhile is told so.
+ */
 const absentPostgres: Fault = async ({ postgres, services, random, signal, report }) => {
+  const absentMs = random.chance(0.25) ? 60_000 : random.between(12_000, 20_000);
   await postgres.crash();
   try {
-    await pause(random.between(12_000, 20_000), undefined, { signal });
+    await pause(absentMs, undefined, { signal });
     for (const silent of await findSilent(services.running.filter((service) => !frozen.has(service)))) report(silent);
   } finally {
     await postgres.restart();
@@ -138,10 +142,7 @@ const freezeAndOvertake: Fault = async (victims) => {
 const freezePastLease: Fault = async (victims) => {
   const { random, signal } = victims;
   await haveAnother(victims);
-  await freezeWhile(
-    victims,
-    async () => await pause(random.between(leaseMs, leaseMs + 5_000), undefined, { signal }),
-  );
+  await freezeWhile(victims, async () => await pause(random.between(leaseMs, leaseMs + 5_000), undefined, { signal }));
 };
 
 interface Choice {
