@@ -55,12 +55,22 @@ export function startWork(
 
   async function sendAndCancel(): Promise<void> {
     const jobId = await send(files.cancelled);
-    await pause(random.below(700));
+    await hasProcessed(jobId, random.below(files.cancelled.records));
     while (!signal.aborted) {
       const answer = await client.ask(`/v1/imports/${jobId}/cancel`, { method: 'POST' });
       work.cancelled ||= answer?.status === 202;
       // 409: it had ended, or an earlier request cancelled it whose answer was lost.
       if (answer?.status === 202 || answer?.status === 409) return;
+      await pause(20);
+    }
+  }
+
+  /** Waits for it, but not for ever: it may be for a cancel to come first. */
+  async function hasProcessed(jobId: string, records: number): Promise<void> {
+    const giveUpAt = performance.now() + 3_000;
+    while (!signal.aborted && performance.now() < giveUpAt) {
+      const answer = await client.ask(`/v1/imports/${jobId}`);
+      if (answer?.status === 200 && JSON.parse(answer.text).processed >= records) return;
       await pause(20);
     }
   }
