@@ -22,8 +22,8 @@ export interface ClientOptions {
 const timeoutMs = 5_000;
 
 export class Client {
-  /** How often a post had no answer. */
-  repeatedPosts = 0;
+  /** Posts that a process took, at least in part, and did not answer. */
+  brokenPosts = 0;
   readonly #options: ClientOptions;
 
   constructor(options: ClientOptions) {
@@ -50,8 +50,10 @@ export class Client {
       const answer = { status: response.status, headers: response.headers, text: await response.text() };
       this.#judge(`${init.method ?? 'GET'} ${path}`, answer);
       return answer;
-    } catch {
+    } catch (error) {
       // Refused, reset, timed out: that is what this is all about.
+      const { cause } = error as { cause?: { code?: string } };
+      if (init.method === 'POST' && cause?.code !== 'ECONNREFUSED') this.brokenPosts++;
       return null;
     }
   }
@@ -72,7 +74,6 @@ export class Client {
       signal.throwIfAborted();
       const { headers, ...rest } = init();
       const answer = await this.ask(path, { ...rest, method: 'POST', headers: { ...headers, 'idempotency-key': key } });
-      if (answer === null) this.repeatedPosts++;
       if (answer && (answer.status === 202 || answer.status === 200)) return JSON.parse(answer.text).job_id;
       if (answer?.status === 409 && JSON.parse(answer.text).code === 'idempotency_key_in_use') {
         await this.#options.lapseLeases();

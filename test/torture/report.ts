@@ -16,8 +16,8 @@ export interface RoundReport {
   /** At how many jobs, and how many attempts they took. */
   jobs: number;
   attempts: number;
-  /** Posts that had no answer, and were sent again. */
-  repeatedPosts: number;
+  /** Posts that were taken, at least in part, had no answer, and were sent again. */
+  brokenPosts: number;
   /** Exports that were streamed, those that were broken off not among them. */
   streamed: number;
   brokenStreams: number;
@@ -44,7 +44,7 @@ export class Totals {
         ['faults', count(({ faults }) => faults.length)],
         ...byCount.map(([fault, times]) => [fault, `${times} ×`]),
         ['jobs', `${count(({ jobs }) => jobs)}, in ${count(({ attempts }) => attempts)} attempts`],
-        ['posts without an answer, sent again', count(({ repeatedPosts }) => repeatedPosts)],
+        ['posts broken off and sent again', count(({ brokenPosts }) => brokenPosts)],
         [
           'streamed exports',
           `${count(({ streamed }) => streamed)} whole, ${count((round) => round.brokenStreams)} broken off`,

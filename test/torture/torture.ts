@@ -193,7 +193,7 @@ export class Torture {
       records,
       jobs: work.imports.size + work.exports.length,
       attempts,
-      repeatedPosts: client.repeatedPosts,
+      brokenPosts: client.brokenPosts,
       streamed: work.streamed.length,
       brokenStreams: work.brokenStreams,
     };
