@@ -115,7 +115,7 @@ export default fp(
             const preview = await previewFile(
               { ...asked, bytes, whole: query.whole, resource: query.resource ?? null },
               config.import.maxRecordBytes,
-              async (request) => await parsePool.preview(request, gone.signal),
+              parsePool.preview,
               gone.signal,
             );
             return view(preview);
