@@ -2,13 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { freePort } from '../db/embedded/free-port.ts';
 import {
   BulkChecksumError,
   BulkClient,
   BulkConnectionError,
   BulkProblem,
+  type HttpOptions,
   type ImportState,
 } from '../src/client/index.ts';
 import { writeRecords } from '../testdata/write-records.ts';
@@ -31,10 +32,18 @@ async function users(name: string, records: number, seed: number): Promise<strin
 }
 
 /** A client whose requests pass through `change` on their way. */
-function changed(change: (url: string, go: () => Promise<Response>, init: RequestInit) => Promise<Response>) {
+function changed(
+  change: (url: string, go: () => Promise<Response>, init: RequestInit) => Promise<Response>,
+  onBusy?: HttpOptions['onBusy'],
+) {
   const through: typeof fetch = async (input, init = {}) =>
     await change(String(input), async () => await fetch(input, init), init);
-  return new BulkClient({ baseUrl, fetch: through, retryForMs: 2_000 });
+  return new BulkClient({ baseUrl, fetch: through, retryForMs: 2_000, onBusy });
+}
+
+/** What fetch throws when a connection fails. */
+function failed(code: string): TypeError {
+  return new TypeError('fetch failed', { cause: Object.assign(new Error(`connect ${code}`), { code }) });
 }
 
 async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
@@ -107,8 +116,8 @@ t.test('a stream is sent as it comes', async (t) => {
 });
 
 t.test('what the service refuses is a BulkProblem that says why', async (t) => {
-  const path = await users('large.csv', 50_000, 3);
-  await t.rejects(client.importFile(path, { resource: 'planets' }), {
+  const large = new File([Buffer.alloc(8 * 1024 * 1024, '\n')], 'large.csv');
+  await t.rejects(client.importFile(large, { resource: 'planets' }), {
     name: 'BulkProblem',
     code: 'unknown_resource',
     status: 400,
@@ -123,14 +132,19 @@ t.test('what the service refuses is a BulkProblem that says why', async (t) => {
 
 t.test('a service that is busy is asked again, as long as it says when', async (t) => {
   let left = 2;
+  const told: [code: string, retryInMs: number][] = [];
   const busy = (headers: Record<string, string>) =>
-    changed(async (_url, go) =>
-      left-- > 0 ? Response.json({ code: 'too_busy' }, { status: 503, headers }) : await go(),
+    changed(
+      async (_url, go) => (left-- > 0 ? Response.json({ code: 'too_busy' }, { status: 503, headers }) : await go()),
+      ({ code }, retryInMs) => told.push([code, retryInMs]),
     );
   const path = await users('busy.csv', 10, 4);
   const { job_id } = await busy({ 'retry-after': '0' }).importFile(path, { resource: 'users' });
   t.match(await client.waitForImport(job_id), { successful: 10 });
   t.equal(left, -1);
+  t.same(told, Array(2).fill(['too_busy', 100]), 'not in a breath');
+  left = 1;
+  t.match(await busy({ 'retry-after': new Date(Date.now() - 1000).toUTCString() }).resources(), { formats: [] });
   left = 1;
   await t.rejects(
     busy({ 'retry-after': '3600' }).health(),
@@ -147,7 +161,7 @@ t.test('an upload whose connection is lost is sent again, and is one job', async
     const answer = await go();
     if (uploads++ > 0) return answer;
     await answer.body?.cancel();
-    throw new TypeError('fetch failed', { cause: Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }) });
+    throw failed('ECONNRESET');
   });
   const accepted = await lossy.importFile(await users('lossy.csv', 10, 5), { resource: 'users' });
   t.equal(uploads, 2);
@@ -155,23 +169,38 @@ t.test('an upload whose connection is lost is sent again, and is one job', async
   t.match(await client.waitForImport(accepted.job_id), { successful: 10, failed: 0 });
 });
 
-t.test('watching goes on after lost connections', async (t) => {
+t.test('watching goes on after lost connections, and once a service that was away is back', async (t) => {
   const proxy = await startProxy(t, { host: '127.0.0.1', port: Number(baseUrl.port) });
-  const proxied = new BulkClient({ baseUrl: `http://127.0.0.1:${proxy.connection.port}` });
   const letGo = await holdJobs(t, app);
-  const { job_id } = await proxied.importFile(await users('held.csv', 10, 6), { resource: 'users' });
-  let lost = 0;
-  const onLost = () => {
-    lost++;
-    void letGo();
+  const { job_id } = await client.importFile(await users('held.csv', 10, 6), { resource: 'users' });
+  const lost: string[] = [];
+  let away = 1;
+  const seen: unknown[] = [];
+  const proxied = new BulkClient({
+    baseUrl: `http://127.0.0.1:${proxy.connection.port}`,
+    fetch: async (input, init = {}) => {
+      if (lost.length > 0 && away-- > 0) throw failed('ECONNREFUSED');
+      seen.push((init.headers as Record<string, string>)['last-event-id'] !== undefined);
+      return await fetch(input, init);
+    },
+  });
+  const onLost = ({ message }: Error) => {
+    lost.push(message);
+    if (lost.length === 2) void letGo();
   };
   const states: ImportState[] = [];
   for await (const state of proxied.watchImport(job_id, { onLost })) {
     states.push(state);
-    if (lost === 0) proxy.cut();
+    if (lost.length === 0) proxy.cut();
   }
-  t.equal(lost, 1);
+  t.match(lost, [/connection was lost/, /ECONNREFUSED/]);
+  t.same(seen, [false, true], 'a state that was seen is not asked for again');
   t.match(states.at(-1), { status: 'completed', successful: 10 });
+
+  const gone = changed(async () => {
+    throw failed('ECONNREFUSED');
+  });
+  await t.rejects(collect(gone.watchImport(job_id, { lostForMs: 0 })), { code: 'ECONNREFUSED' }, 'but not for ever');
 });
 
 t.test('where there are no events the job is asked after', async (t) => {
@@ -185,6 +214,14 @@ t.test('where there are no events the job is asked after', async (t) => {
   const states = await collect(eventless.watchImport(job_id, { pollMs: 10 }));
   t.match(states.at(-1), { status: 'completed' });
   t.ok(asked > 0);
+  let streams = 0;
+  const kept = changed(async (url, go) => {
+    if (!url.endsWith('/events')) return await go();
+    streams++;
+    return new Response('', { headers: { 'content-type': 'text/event-stream' } });
+  });
+  t.match((await collect(kept.watchImport(job_id))).at(-1), { status: 'completed' }, 'something in between keeps them');
+  t.equal(streams, 3);
   await t.rejects(collect(client.watchImport(crypto.randomUUID())), { code: 'job_not_found' });
 });
 
@@ -207,9 +244,13 @@ t.test('records are exported as a stream; a stream that is cut is an error', asy
 });
 
 t.test('the file of an export job is resumed where it broke off, and compared with its hash', async (t) => {
+  const letGo = await holdJobs(t, app);
   const { job_id } = await client.startExport({ resource: 'users', format: 'csv', sort: 'id' });
+  await t.rejects(client.download(job_id), { code: 'export_not_ready' });
+  await letGo();
   const job = await client.waitForExport(job_id);
   t.equal(job.status, 'completed');
+  t.match(await client.exports({ resource: 'users' }), { exports: [{ job_id }] }, 'not the records');
   const whole = await bytesOf(await client.download(job_id));
   t.equal(whole.length, job.bytes);
 
@@ -256,7 +297,7 @@ t.test('a service that is away is a BulkConnectionError at once', async (t) => {
   await t.rejects(away.import('x', { signal: AbortSignal.abort(new Error('stopped')) }), { message: 'stopped' });
 });
 
-t.test('the package is imported by its name, and loads nothing of the service', async (t: Test) => {
+t.test('the client is imported by the name of the package', async (t) => {
   const { BulkClient: named } = await import('bulk-import-export-api/client');
   t.equal(named, BulkClient);
   t.ok(new BulkProblem(400, new Headers(), {}) instanceof Error);

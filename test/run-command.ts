@@ -1,15 +1,23 @@
-// The command as people run it: a process of its own.
+// The command as people run it, a process of its own; and the same as a function, for what does not depend on that.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { PassThrough, Writable } from 'node:stream';
 import type { Test } from 'tap';
+import { runBulk } from '../src/cli/run-bulk.ts';
 
 const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
 
 export interface RunCommand {
   child: ChildProcess;
   /** Resolves once stdout or stderr holds the text. */
   said(text: string): Promise<void>;
-  ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
+  ended: Promise<Ended>;
 }
 
 export interface RunOptions {
@@ -21,6 +29,11 @@ export interface RunOptions {
   by?: (command: string[]) => string[];
 }
 
+/** The command without the modules that tap has every child process load first, through this variable. */
+export function withoutTap(program: string, args: string[]): [program: string, args: string[]] {
+  return ['env', ['--unset=NODE_OPTIONS', program, ...args]];
+}
+
 /** Killed when the test ends. */
 export function runCommand(
   t: Pick<Test, 'after'>,
@@ -29,7 +42,11 @@ export function runCommand(
 ): RunCommand {
   const command = [process.execPath, launcher, ...args];
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...env }, stdio: 'pipe' });
+  const child = spawn(...withoutTap(program, rest), {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', ...env },
+    stdio: 'pipe',
+  });
   t.after(() => child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };
   const news = new EventTarget();
@@ -52,4 +69,27 @@ export function runCommand(
     },
     ended: closed.then(([code]) => ({ code, ...text })),
   };
+}
+
+export interface CallOptions {
+  stdin?: PassThrough;
+  signal?: AbortSignal;
+}
+
+/** In this process: its folder, and its variables. Neither stdout nor stderr is a terminal. */
+export async function callCommand(
+  args: string[],
+  { stdin = new PassThrough().end(), signal = new AbortController().signal }: CallOptions = {},
+): Promise<Ended> {
+  const text = { stdout: '', stderr: '' };
+  const collect = (name: keyof typeof text) =>
+    new Writable({
+      decodeStrings: false,
+      write(piece: string | Buffer, _encoding, done) {
+        text[name] += piece.toString();
+        done();
+      },
+    });
+  const surroundings = { stdin: () => stdin, stdout: collect('stdout'), stderr: collect('stderr'), signal };
+  return { code: await runBulk(args, surroundings), ...text };
 }

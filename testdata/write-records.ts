@@ -24,6 +24,8 @@ export interface WriteRecordsOptions {
   articles?: number;
   /** Files that belong together have the same; default 0. */
   seed?: number;
+  /** Ends it; what is written so far stays. */
+  signal?: AbortSignal;
 }
 
 const pieceChars = 256 * 1024;
@@ -38,7 +40,7 @@ export async function writeRecords(
   if (!format) throw new RangeError(`${path}: the name must end in .csv, .ndjson, .jsonl or .json (and .gz)`);
   const file = createWriteStream(path);
   const steps: Transform[] = named.gzip ? [createGzip({ level: 1 })] : [];
-  await pipeline([Readable.from(encode(options, format)), ...steps, file]);
+  await pipeline([Readable.from(encode(options, format)), ...steps, file], { signal: options.signal });
   const rejected = Math.floor(records * invalid);
   return { valid: records - rejected, invalid: rejected, bytes: file.bytesWritten };
 }

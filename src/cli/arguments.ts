@@ -1,5 +1,5 @@
 // Arguments as text → values, for commander: what is wrong is said with what would be right.
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { type Limit, parseLimit } from './rejection-limit.ts';
 
 export function serviceUrl(text: string): URL {
@@ -24,7 +24,12 @@ export function share(text: string): number {
   throw new InvalidArgumentError('give a share such as 5% or 0.05.');
 }
 
-export function rejectionLimit(text: string): Limit {
+export function failOverOption(): Option {
+  const means = 'exit with 3 when more records than this are rejected: 5%, or 100';
+  return new Option('--fail-over <limit>', means).argParser(rejectionLimit);
+}
+
+function rejectionLimit(text: string): Limit {
   const limit = parseLimit(text);
   if (limit) return limit;
   throw new InvalidArgumentError('give a share such as 5%, or a number of records such as 100.');

@@ -9,7 +9,8 @@ const oldestNode = 24;
 const brought = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 
 if (Number.parseInt(process.versions.node, 10) >= oldestNode) {
-  await import('./main.ts');
+  // Node does not run the TypeScript of installed packages: `npm pack` compiles it.
+  await import(import.meta.url.includes('/node_modules/') ? '../../dist/src/cli/main.js' : './main.ts');
 } else if (existsSync(brought)) {
   const child = spawn(brought, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   // A Ctrl-C reaches both; the child decides what it means. Other signals are passed on.

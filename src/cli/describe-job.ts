@@ -1,6 +1,6 @@
 // An ended job in words: what came of it, why, and what can be done next.
 import type { BulkClient, Export, ImportState } from '../client/index.ts';
-import { bytes, count, counted, duration, table } from './plain-text.ts';
+import { bytes, count, counted, duration, shellWord, table } from './plain-text.ts';
 
 const shownGroups = 8;
 
@@ -25,7 +25,7 @@ export async function describeImport(client: BulkClient, state: ImportState, sig
     lines.push(
       '',
       `  all of them:                   bulk errors ${job_id}`,
-      `  the records, to mend and send: bulk rejects ${job_id} -o rejected_${file_name}`,
+      `  the records, to mend and send: bulk rejects ${job_id} -o ${shellWord(rejectsName(file_name))}`,
     );
   }
   return lines;
@@ -66,4 +66,9 @@ export function describeExport(job: Export): string[] {
 
 function explain({ code, detail, line }: { code: string; detail: string; line?: number }): string {
   return `${detail}${line === undefined ? '' : ` (line ${line})`} (${code})`;
+}
+
+/** They come unpacked. */
+function rejectsName(fileName: string): string {
+  return `rejected_${fileName.split(/[/\\]/).at(-1)?.replace(/\.gz$/i, '')}`;
 }

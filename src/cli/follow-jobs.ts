@@ -1,6 +1,6 @@
 // Watches any number of jobs at once until all have ended: their bars on a terminal, a JSON line for each state otherwise.
 // A lost connection is said and got over; a Ctrl-C leaves the jobs running and says how to go on.
-import type { Export, ImportState } from '../client/index.ts';
+import { type Export, hasEnded, type ImportState } from '../client/index.ts';
 import type { Context } from './context.ts';
 import { exportLine, importLine } from './progress-line.ts';
 
@@ -13,7 +13,10 @@ export interface FollowedJob {
 
 export type JobState = ImportState | Export;
 
-/** @returns the last states, in the order of the jobs. @throws what watching throws, for the first job that it does for. */
+/**
+ * @returns the last states, in the order of the jobs.
+ * @throws what watching throws, for the first job that it does for; the others are not watched any longer then.
+ */
 export async function followJobs(context: Context, jobs: readonly FollowedJob[]): Promise<JobState[]> {
   const { client, output, signal } = context;
   const states = new Map<FollowedJob, JobState>();
@@ -27,9 +30,10 @@ export async function followJobs(context: Context, jobs: readonly FollowedJob[])
         return [state.type === 'import' ? importLine(name, state, columns) : exportLine(name, state, columns)];
       }),
     );
+  const others = new AbortController();
   const follow = async (job: FollowedJob) => {
     const options = {
-      signal,
+      signal: AbortSignal.any([signal, others.signal]),
       onLost: (error: Error, retryInMs: number) => {
         output.remark(
           `${job.label}: ${error.message}; the job goes on, trying again in ${Math.ceil(retryInMs / 1000)} s`,
@@ -43,16 +47,19 @@ export async function followJobs(context: Context, jobs: readonly FollowedJob[])
       states.set(job, state);
       draw();
       if (output.json && !sameState(last, state)) {
-        const ended = ['completed', 'failed', 'cancelled'].includes(state.status);
-        await output.object({ event: ended ? 'end' : 'progress', file: label, ...state });
+        await output.object({ event: hasEnded(state) ? 'end' : 'progress', file: label, ...state });
       }
     }
   };
   try {
     await Promise.all(jobs.map(follow));
   } catch (error) {
+    others.abort();
     if (signal.aborted) {
-      const left = jobs.filter((job) => !['completed', 'failed', 'cancelled'].includes(states.get(job)?.status ?? ''));
+      const left = jobs.filter((job) => {
+        const state = states.get(job);
+        return !state || !hasEnded(state);
+      });
       const ids = left.map(({ jobId }) => jobId).join(' ');
       output.clearBars();
       output.remark(

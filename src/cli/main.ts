@@ -1,27 +1,26 @@
-// The command as a process: runs what was asked, says what went wrong in one line, sets the exit code.
+// The command as a process: its streams, its signals, its exit code.
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { CommanderError } from 'commander';
-import packageJson from '../../package.json' with { type: 'json' };
-import { type ExitCode, exitCodes, explainFailure } from './outcome.ts';
-import { createProgram } from './program.ts';
+import { Interrupted } from './outcome.ts';
+import { runBulk } from './run-bulk.ts';
 
 enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/compile', import.meta.url)));
 
-let exitCode: ExitCode = exitCodes.ok;
-const program = createProgram(packageJson.version, (code) => {
-  exitCode = code;
+// What nobody reads is not written; the command learns of it where it matters (output.ts).
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+process.exitCode = await runBulk(process.argv.slice(2), {
+  stdin: () => process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: signalOfSignals(),
 });
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  else {
-    const { message, members, ...failure } = explainFailure(error);
-    exitCode = failure.exitCode;
-    const json =
-      program.opts<{ output?: string }>().output === 'json' || (!program.opts().output && !process.stdout.isTTY);
-    if (message !== null) process.stderr.write(`${json ? JSON.stringify({ event: 'error', ...members }) : message}\n`);
+
+/** Aborted by the first Ctrl-C or SIGTERM; the second one ends the process at once. */
+function signalOfSignals(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(name, () => controller.abort(new Interrupted(name)));
   }
+  return controller.signal;
 }
-process.exitCode = exitCode;

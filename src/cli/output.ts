@@ -1,8 +1,8 @@
 // What the command says. On a terminal text for a person, else JSON lines for a program: one object a line on stdout. Bars
 // and remarks are on stderr, so stdout is never more than what was asked for.
 import { once } from 'node:events';
-import type { WriteStream } from 'node:tty';
 import { createLogUpdate } from 'log-update';
+import type { TerminalStream } from './context.ts';
 import { plain } from './plain-text.ts';
 
 const redrawMs = 80;
@@ -12,19 +12,24 @@ export interface OutputOptions {
   json: boolean;
   /** Draw bars. */
   bars: boolean;
+  stdout: TerminalStream;
+  stderr: TerminalStream;
 }
 
 export class Output {
   readonly json: boolean;
+  readonly #options: OutputOptions;
   readonly #bars: ReturnType<typeof createLogUpdate> | null;
   #closed: Error | null = null;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ json, bars }: OutputOptions) {
+  constructor(options: OutputOptions) {
+    const { json, bars, stdout, stderr } = options;
     this.json = json;
-    if (bars) giveSize(process.stderr as WriteStream);
-    this.#bars = bars ? createLogUpdate(process.stderr) : null;
-    process.stdout.on('error', (error) => (this.#closed = error));
+    this.#options = options;
+    if (bars) giveSize(stderr);
+    this.#bars = bars ? createLogUpdate(stderr) : null;
+    stdout.on('error', (error) => (this.#closed = error));
   }
 
   /** Lines of text, on a terminal. */
@@ -41,14 +46,15 @@ export class Output {
   /** Bytes as they are, under back-pressure. @throws EPIPE when nobody reads them any more. */
   async write(content: string | Uint8Array): Promise<void> {
     if (this.#closed) throw this.#closed;
-    if (!process.stdout.write(content)) await once(process.stdout, 'drain');
+    const { stdout } = this.#options;
+    if (!stdout.write(content)) await once(stdout, 'drain');
     if (this.#closed) throw this.#closed;
   }
 
   /** Something that is worth knowing meanwhile: text on stderr, whatever stdout is. */
   remark(text: string): void {
     this.#bars?.clear();
-    process.stderr.write(`${plain(text)}\n`);
+    this.#options.stderr.write(`${plain(text)}\n`);
   }
 
   /** Draws the lines where those of the call before are; at most so often that a person can follow. */
@@ -57,7 +63,7 @@ export class Output {
     if (!this.#bars || now - this.#drawnAt < redrawMs) return;
     this.#drawnAt = now;
     this.#bars(
-      lines((process.stderr as WriteStream).columns ?? 80)
+      lines(this.#options.stderr.columns ?? 80)
         .map(plain)
         .join('\n'),
     );
@@ -65,7 +71,7 @@ export class Output {
 
   /** The same without a word on stdout. */
   silent(): Output {
-    return new Output({ json: false, bars: this.#bars !== null });
+    return new Output({ ...this.#options, json: false });
   }
 
   /** Leaves nothing of the bars, and the cursor where it was. */
@@ -76,7 +82,7 @@ export class Output {
 }
 
 /** A terminal that has no size (a recorder's, a serial line's) says 0, into which no bar would fit. */
-function giveSize(terminal: WriteStream): void {
+function giveSize(terminal: TerminalStream): void {
   if (terminal.columns === 0) terminal.columns = 80;
   if (terminal.rows === 0) terminal.rows = 24;
 }

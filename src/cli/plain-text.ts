@@ -30,6 +30,11 @@ export function duration(ms: number): string {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** One word of a command that a person may copy, whatever somebody named a file. */
+export function shellWord(text: string): string {
+  return /^[\w.,:+=@%/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** Columns as wide as their widest cell; those whose header ends in a blank are of numbers, to the right. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const cells = [

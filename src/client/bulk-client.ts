@@ -1,7 +1,9 @@
 // The service as a typed object. Runs on fetch alone, in Node and in browsers; what needs Node (paths, hashing of large
 // files) says so. All methods throw BulkProblem when the service refuses, BulkConnectionError when it does not answer.
 import { BulkProblem } from './bulk-problem.ts';
-import { download } from './download.ts';
+import type { CallOptions, DownloadOptions, ListOptions, PreviewOptions } from './call-options.ts';
+import { download, findFile } from './download.ts';
+import { queryOf } from './export-query.ts';
 import { type FileSource, openSource, startHash } from './file-source.ts';
 import { Http, type HttpOptions } from './http.ts';
 import { type ReceivedFile, readBody, readNdjson, receivedFile } from './read-body.ts';
@@ -19,7 +21,6 @@ import type {
   ImportPage,
   ImportState,
   ImportSummary,
-  JobStatus,
   Overview,
   Preview,
   Resources,
@@ -27,31 +28,6 @@ import type {
 } from './types.ts';
 import { type AcceptedImport, type ImportOptions, uploadFile } from './upload.ts';
 import { type WatchOptions, watchJob } from './watch-job.ts';
-
-export interface CallOptions {
-  signal?: AbortSignal;
-}
-
-export interface PreviewOptions extends CallOptions {
-  /** Default: guessed from the columns. */
-  resource?: string;
-  fileName?: string;
-  format?: Format;
-  delimiter?: string;
-}
-
-export interface ListOptions extends CallOptions {
-  status?: JobStatus;
-  resource?: string;
-  /** 1 to 1000, default 50. */
-  limit?: number;
-  /** The `next` of the page before. */
-  after?: string;
-}
-
-export interface DownloadOptions extends CallOptions {
-  onBytes?: (received: number, total: number) => void;
-}
 
 /** As much of a file as a preview looks at. */
 const previewBytes = 1024 * 1024;
@@ -73,9 +49,8 @@ export class BulkClient {
 
   /** What an import of the file's beginning would make of it; loads nothing. */
   async preview(source: string | Blob, options: PreviewOptions = {}): Promise<Preview> {
-    const opened = await openSource(source);
-    const content = opened.content as Blob;
-    const { resource, format, delimiter, fileName = opened.fileName ?? undefined, signal } = options;
+    const { content, fileName: ownName } = await openSource(source);
+    const { resource, format, delimiter, fileName = ownName ?? undefined, signal } = options;
     const whole = content.size <= previewBytes || undefined;
     return await this.#http.json('/v1/imports/preview', {
       method: 'POST',
@@ -88,7 +63,7 @@ export class BulkClient {
   }
 
   async import(jobId: string, options: CallOptions = {}): Promise<Import> {
-    return await this.#http.json(importPath(jobId), options);
+    return await this.#http.json(jobPath('imports', jobId), options);
   }
 
   /** A page of them, newest first. */
@@ -98,7 +73,7 @@ export class BulkClient {
 
   /** Its states until it has ended, live, across lost connections. @throws as watchJob. */
   watchImport(jobId: string, options: WatchOptions = {}): AsyncIterable<ImportState> {
-    return watchJob(this.#http, importPath(jobId), options);
+    return watchJob(this.#http, jobPath('imports', jobId), options);
   }
 
   /** @returns the import once it has ended, however it did. */
@@ -111,18 +86,21 @@ export class BulkClient {
   async *errors(jobId: string, { signal }: CallOptions = {}): AsyncGenerator<RowError, void, undefined> {
     const query = { format: 'ndjson' };
     yield* readNdjson<RowError>(
-      readBody(await this.#http.send(`${importPath(jobId)}/errors`, { query, signal }), signal),
+      readBody(await this.#http.send(`${jobPath('imports', jobId)}/errors`, { query, signal }), signal),
     );
   }
 
   /** The same as a file. */
   async errorReport(jobId: string, format: Format, { signal }: CallOptions = {}): Promise<ReceivedFile> {
-    return receivedFile(await this.#http.send(`${importPath(jobId)}/errors`, { query: { format }, signal }), signal);
+    return receivedFile(
+      await this.#http.send(`${jobPath('imports', jobId)}/errors`, { query: { format }, signal }),
+      signal,
+    );
   }
 
   /** The row errors counted by field, code and message, the most frequent first, each with examples. */
   async errorGroups(jobId: string, options: CallOptions = {}): Promise<ErrorGroups> {
-    return await this.#http.json(`${importPath(jobId)}/errors/groups`, options);
+    return await this.#http.json(`${jobPath('imports', jobId)}/errors/groups`, options);
   }
 
   /** The rejected records as they were sent, to be mended and imported. @param options `withErrors`: with the reasons. */
@@ -131,15 +109,15 @@ export class BulkClient {
     { withErrors, signal }: CallOptions & { withErrors?: boolean } = {},
   ): Promise<ReceivedFile> {
     const query = { with: withErrors ? 'errors' : undefined };
-    return receivedFile(await this.#http.send(`${importPath(jobId)}/rejects`, { query, signal }), signal);
+    return receivedFile(await this.#http.send(`${jobPath('imports', jobId)}/rejects`, { query, signal }), signal);
   }
 
   async cancelImport(jobId: string, { signal }: CallOptions = {}): Promise<ImportSummary> {
-    return await this.#http.json(`${importPath(jobId)}/cancel`, { method: 'POST', signal });
+    return await this.#http.json(`${jobPath('imports', jobId)}/cancel`, { method: 'POST', signal });
   }
 
   async cancelExport(jobId: string, { signal }: CallOptions = {}): Promise<Export> {
-    return await this.#http.json(`${exportPath(jobId)}/cancel`, { method: 'POST', signal });
+    return await this.#http.json(`${jobPath('exports', jobId)}/cancel`, { method: 'POST', signal });
   }
 
   /** Records at once, as one consistent snapshot in constant memory; one that breaks off is an error. */
@@ -167,16 +145,18 @@ export class BulkClient {
   }
 
   async export(jobId: string, options: CallOptions = {}): Promise<Export> {
-    return await this.#http.json(exportPath(jobId), options);
+    return await this.#http.json(jobPath('exports', jobId), options);
   }
 
   /** A page of the export jobs, newest first. */
-  async exports({ signal, ...query }: ListOptions = {}): Promise<ExportPage> {
+  async exports({ signal, ...options }: ListOptions = {}): Promise<ExportPage> {
+    // With a resource alone the route would export its records.
+    const query = options.resource === undefined ? options : { ...options, after: options.after ?? '' };
     return await this.#http.json('/v1/exports', { query, signal });
   }
 
   watchExport(jobId: string, options: WatchOptions = {}): AsyncIterable<Export> {
-    return watchJob(this.#http, exportPath(jobId), options);
+    return watchJob(this.#http, jobPath('exports', jobId), options);
   }
 
   /** @returns the export once it has ended, however it did. */
@@ -190,8 +170,8 @@ export class BulkClient {
    * @returns its bytes, to be read once; after the last one they throw BulkChecksumError unless the SHA-256 is right.
    */
   async download(jobId: string, { signal }: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
-    const { sha256 } = await this.#finished(jobId, signal);
-    return download(this.#http, `${exportPath(jobId)}/download`, { hash: startHash(), offset: 0, sha256, signal });
+    const { sha256 } = await findFile(this.#http, jobPath('exports', jobId), signal);
+    return download(this.#http, jobPath('exports', jobId), { hash: startHash(), offset: 0, sha256, signal });
   }
 
   /**
@@ -199,9 +179,9 @@ export class BulkClient {
    * began (`.<name>.<job>.part`) is gone on with.
    */
   async downloadTo(path: string, jobId: string, { signal, onBytes }: DownloadOptions = {}): Promise<Export> {
-    const job = await this.#finished(jobId, signal);
+    const job = await findFile(this.#http, jobPath('exports', jobId), signal);
     await saveDownload(path, job.job_id, job.bytes, onBytes, (hash, offset) =>
-      download(this.#http, `${exportPath(jobId)}/download`, { hash, offset, sha256: job.sha256, signal }),
+      download(this.#http, jobPath('exports', jobId), { hash, offset, sha256: job.sha256, signal }),
     );
     return job;
   }
@@ -227,41 +207,12 @@ export class BulkClient {
   async resources(options: CallOptions = {}): Promise<Resources> {
     return await this.#http.json('/v1/resources', options);
   }
-
-  /** @throws BulkProblem export_not_ready, export_expired, as the download itself would. */
-  async #finished(jobId: string, signal?: AbortSignal): Promise<Export & { sha256: string }> {
-    const job = await this.export(jobId, { signal });
-    const { sha256 } = job;
-    if (sha256 !== undefined && job.download_url !== undefined) return { ...job, sha256 };
-    const { body } = await this.#http.send(`${exportPath(jobId)}/download`, { signal });
-    await body?.cancel();
-    return await this.#finished(jobId, signal);
-  }
-}
-
-function importPath(jobId: string): string {
-  return `/v1/imports/${encodeURIComponent(jobId)}`;
-}
-
-function exportPath(jobId: string): string {
-  return `/v1/exports/${encodeURIComponent(jobId)}`;
 }
 
 async function exhaust(states: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of states);
 }
 
-/** Filters as the query has them: `{ created_at: { gte: t } }` is `created_at[gte]=t`. */
-function queryOf({ filters = {}, fields, ...rest }: Partial<ExportSelection>): URLSearchParams {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...rest, fields: fields?.join(',') })) {
-    if (value !== undefined) query.append(name, String(value));
-  }
-  for (const [field, filter] of Object.entries(filters)) {
-    if (typeof filter !== 'object' || filter === null) query.append(field, String(filter));
-    else {
-      for (const [operator, value] of Object.entries(filter)) query.append(`${field}[${operator}]`, String(value));
-    }
-  }
-  return query;
+function jobPath(type: 'imports' | 'exports', jobId: string): string {
+  return `/v1/${type}/${encodeURIComponent(jobId)}`;
 }

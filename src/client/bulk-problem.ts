@@ -27,8 +27,7 @@ export class BulkProblem extends Error {
     this.code = typeof code === 'string' ? (code as ProblemCode) : `http_${status}`;
     this.detail = text;
     this.request_id = typeof request_id === 'string' ? request_id : headers.get('x-request-id');
-    const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-    this.retryAfter = Number.isFinite(seconds) && seconds >= 0 ? seconds : null;
+    this.retryAfter = secondsUntil(headers.get('retry-after') ?? '');
     this.members = members;
   }
 
@@ -82,4 +81,11 @@ function explain(error: unknown): { code: string | null; reason: string } {
   const innermost = seen.at(-1) as (Error & { code?: unknown }) | undefined;
   const code = typeof innermost?.code === 'string' ? innermost.code : null;
   return { code, reason: innermost?.message || code || 'the connection was lost' };
+}
+
+/** Retry-After is a number of seconds, or, from what is in between, a date (RFC 9110, 10.2.3). */
+function secondsUntil(retryAfter: string): number | null {
+  if (/^\d+$/.test(retryAfter)) return Number(retryAfter);
+  const atMs = Date.parse(retryAfter);
+  return Number.isNaN(atMs) ? null : Math.max((atMs - Date.now()) / 1000, 0);
 }

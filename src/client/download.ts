@@ -5,6 +5,7 @@ import { BulkChecksumError, BulkConnectionError, BulkProblem, isPassing } from '
 import type { Http } from './http.ts';
 import { pause } from './pause.ts';
 import { readBody } from './read-body.ts';
+import type { Export } from './types.ts';
 
 export interface DownloadFrom {
   /** Of the file's bytes before `offset`; goes on with the rest. */
@@ -18,8 +19,25 @@ export interface DownloadFrom {
 /** Attempts in a row that bring no byte. */
 const maxFruitless = 6;
 const firstBackOffMs = 250;
+/** At a job that has no file yet, and has one when the file is asked for. */
+const maxLooks = 3;
 
-/** @throws BulkChecksumError after the last byte; BulkProblem; BulkConnectionError once attempts bring nothing more. */
+/**
+ * @param path of the export.
+ * @returns the export, which has a file. @throws BulkProblem export_not_ready, export_expired, as the download itself would.
+ */
+export async function findFile(http: Http, path: string, signal?: AbortSignal): Promise<Export & { sha256: string }> {
+  for (let look = 0; look < maxLooks; look++) {
+    const job = await http.json<Export>(path, { signal });
+    const { sha256, download_url } = job;
+    if (sha256 !== undefined && download_url !== undefined) return { ...job, sha256 };
+    const { body } = await http.send(`${path}/download`, { signal });
+    await body?.cancel();
+  }
+  throw new BulkConnectionError('the service gives a file of which it says that there is none', null);
+}
+
+/** @param path of the export. @throws BulkChecksumError after the last byte; BulkProblem; BulkConnectionError once attempts bring nothing more. */
 export async function* download(
   http: Http,
   path: string,
@@ -49,7 +67,7 @@ async function openRest(http: Http, path: string, offset: number, sha256: string
   try {
     // Fewer bytes would be on the way, but a Range counts those of the file.
     const headers = { 'accept-encoding': 'identity', ...(offset > 0 ? range : {}) };
-    const response = await http.send(path, { headers, signal });
+    const response = await http.send(`${path}/download`, { headers, signal });
     if (offset > 0 && response.status !== 206) {
       await response.body?.cancel();
       throw new BulkConnectionError('the download cannot go on where it broke off', null);

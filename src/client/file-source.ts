@@ -10,6 +10,10 @@ export type FileSource = string | Blob | AsyncIterable<Uint8Array>;
 export type OnBytes = (sent: number, total: number | null) => void;
 
 /** @returns the Blob of a path, read from disk only as far as it is asked for; other sources as they are. */
+export async function openSource(source: string | Blob): Promise<{ content: Blob; fileName: string | null }>;
+export async function openSource(
+  source: FileSource,
+): Promise<{ content: Blob | AsyncIterable<Uint8Array>; fileName: string | null }>;
 export async function openSource(
   source: FileSource,
 ): Promise<{ content: Blob | AsyncIterable<Uint8Array>; fileName: string | null }> {

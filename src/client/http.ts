@@ -12,6 +12,8 @@ export interface HttpOptions {
   fetch?: typeof fetch;
   /** How long a request is repeated while the service answers that it is busy. Default 60 seconds; 0: never. */
   retryForMs?: number;
+  /** Told when the service is busy and asks to be tried again, and how long it is before that. */
+  onBusy?: (problem: BulkProblem, retryInMs: number) => void;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -35,19 +37,28 @@ export interface HttpRequest {
 /** Attempts after a lost connection: enough for a service that closes idle ones, too few to wait for one that is away. */
 const maxLost = 3;
 const lostPauseMs = 100;
+/** A service that asks to be tried again at once is asked not much more often than it can answer. */
+const leastPauseMs = 100;
 
 export class Http {
   readonly #base: URL;
   readonly #headers: Record<string, string>;
   readonly #fetch: typeof fetch;
   readonly #retryForMs: number;
+  readonly #onBusy: HttpOptions['onBusy'];
 
-  constructor({ baseUrl, apiKey, fetch: given = globalThis.fetch, retryForMs = 60_000 }: HttpOptions) {
+  /** @throws TypeError when the URL is none, or the key cannot be a header. */
+  constructor({ baseUrl, apiKey, fetch: given = globalThis.fetch, retryForMs = 60_000, onBusy }: HttpOptions) {
+    // fetch would say so too, with the key in its message.
+    if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+      throw new TypeError('the API key has a character that is not printable ASCII');
+    }
     this.#base = new URL(baseUrl);
     if (!this.#base.pathname.endsWith('/')) this.#base.pathname += '/';
     this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
     this.#fetch = given;
     this.#retryForMs = retryForMs;
+    this.#onBusy = onBusy;
   }
 
   /** @returns the parsed body. @throws BulkProblem, BulkConnectionError; the signal's reason. */
@@ -73,8 +84,9 @@ export class Http {
         if (!replayable) throw error;
         if (error instanceof BulkProblem) {
           if (error.retryAfter === null || ![409, 429, 503].includes(error.status)) throw error;
-          waitMs = error.retryAfter * 1000;
+          waitMs = Math.max(error.retryAfter * 1000, leastPauseMs);
           if (performance.now() + waitMs > giveUpAt) throw error;
+          this.#onBusy?.(error, waitMs);
         } else {
           const refused = error instanceof BulkConnectionError && error.code === 'ECONNREFUSED';
           if (!(error instanceof BulkConnectionError) || refused || !repeatable || ++lost >= maxLost) throw error;

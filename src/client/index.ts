@@ -1,11 +1,5 @@
 // What `import … from 'bulk-import-export-api/client'` gives.
-export {
-  BulkClient,
-  type CallOptions,
-  type DownloadOptions,
-  type ListOptions,
-  type PreviewOptions,
-} from './bulk-client.ts';
+export { BulkClient } from './bulk-client.ts';
 export {
   BulkChecksumError,
   BulkConnectionError,
@@ -13,6 +7,7 @@ export {
   type BulkProblemCode,
   isPassing,
 } from './bulk-problem.ts';
+export type { CallOptions, DownloadOptions, ListOptions, PreviewOptions } from './call-options.ts';
 export type { FileSource, OnBytes } from './file-source.ts';
 export type { HttpOptions } from './http.ts';
 export type { ReceivedFile } from './read-body.ts';

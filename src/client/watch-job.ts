@@ -1,8 +1,8 @@
 // Follows a job to its end: by server-sent events as long as they come, across lost connections (Last-Event-ID, back-off)
 // and restarts of the service; by asking again and again where there are no events to be had.
-import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { BulkConnectionError, BulkProblem, isPassing } from './bulk-problem.ts';
 import type { Http } from './http.ts';
+import { type ToldState, tellStates } from './job-events.ts';
 import { pause } from './pause.ts';
 import type { JobStatus } from './types.ts';
 
@@ -19,10 +19,8 @@ export interface WatchOptions {
 const endedStatuses: readonly JobStatus[] = ['completed', 'failed', 'cancelled'];
 const firstBackOffMs = 250;
 const longestBackOffMs = 10_000;
-/** The service sends a heartbeat more often than this; a connection on which nothing comes is a lost one. */
-const longestSilenceMs = 60_000;
-/** Streams that end before their first event: something in between keeps them from coming through. */
-const maxEmptyStreams = 2;
+/** Streams in a row that end, or are lost, before their first event: they do not come through. */
+const maxEmptyStreams = 3;
 
 export function hasEnded({ status }: { status: JobStatus }): boolean {
   return endedStatuses.includes(status);
@@ -46,24 +44,16 @@ export async function* watchJob<State extends { status: JobStatus }>(
   let backOffMs = firstBackOffMs;
   for (;;) {
     let lost: Error;
+    let told = false;
     try {
-      if (polling) {
-        for (;;) {
-          const state = await http.json<State>(path, { signal, retryForMs: 0 });
-          lostAt = null;
-          backOffMs = firstBackOffMs;
-          yield state;
-          if (hasEnded(state)) return;
-          await pause(pollMs, signal);
-        }
-      }
-      emptyStreams++;
-      for await (const event of openEvents(http, `${path}/events`, lastEventId, signal)) {
-        emptyStreams = 0;
+      const states = polling
+        ? pollStates<State>(http, path, pollMs, signal)
+        : tellStates<State>(http, path, lastEventId, signal);
+      for await (const { state, id } of states) {
+        told = true;
         lostAt = null;
         backOffMs = firstBackOffMs;
-        lastEventId = event.id ?? lastEventId;
-        const state = JSON.parse(event.data) as State;
+        lastEventId = id ?? lastEventId;
         yield state;
         if (hasEnded(state)) return;
       }
@@ -76,7 +66,11 @@ export async function* watchJob<State extends { status: JobStatus }>(
       if (!isPassing(error)) throw error;
       lost = error as Error;
     }
-    if (emptyStreams > maxEmptyStreams && !isUnanswered(lost)) polling = true;
+    emptyStreams = told ? 0 : emptyStreams + (brokeOff(lost) ? 1 : 0);
+    if (!polling && emptyStreams >= maxEmptyStreams) {
+      polling = true;
+      continue;
+    }
     lostAt ??= performance.now();
     if (performance.now() - lostAt > lostForMs) throw lost;
     // Not all of those who lost it at the same moment come back at the same moment.
@@ -92,49 +86,20 @@ function hasNoEvents(error: unknown): boolean {
   return error instanceof BulkProblem && [404, 405, 406, 429].includes(error.status) && error.code !== 'job_not_found';
 }
 
-function isUnanswered(error: Error): boolean {
-  return error instanceof BulkConnectionError && error.code === 'ECONNREFUSED';
+/** Somebody was there. */
+function brokeOff(error: Error): boolean {
+  return error instanceof BulkConnectionError && error.code !== 'ECONNREFUSED';
 }
 
-async function* openEvents(http: Http, path: string, lastEventId: string, signal?: AbortSignal) {
-  const silence = new AbortController();
-  const either = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
-  const listen = () => setTimeout(() => silence.abort(), longestSilenceMs);
-  let timer = listen();
-  const headers = { accept: 'text/event-stream', ...(lastEventId === '' ? {} : { 'last-event-id': lastEventId }) };
-  try {
-    const { body, headers: answered } = await http.send(path, { headers, signal: either, retryForMs: 0 });
-    if (!body || !answered.get('content-type')?.startsWith('text/event-stream')) {
-      await body?.cancel();
-      throw new BulkProblem(406, answered, { detail: 'the answer is no stream of events' });
-    }
-    const heard = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform(piece, controller) {
-        clearTimeout(timer);
-        timer = listen();
-        controller.enqueue(piece);
-      },
-    });
-    const events = body
-      .pipeThrough(heard)
-      .pipeThrough(new TextDecoderStream())
-      .pipeThrough(new EventSourceParserStream());
-    const reader = events.getReader();
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) return;
-        if (value.event === 'progress' || value.event === 'end') yield value;
-      }
-    } finally {
-      await reader.cancel().catch(() => {
-        // It has failed already, and that was said.
-      });
-    }
-  } catch (error) {
-    if (signal?.aborted || error instanceof BulkProblem || error instanceof BulkConnectionError) throw error;
-    throw new BulkConnectionError('the connection was lost', error);
-  } finally {
-    clearTimeout(timer);
+/** Without an end: who reads it stops. */
+async function* pollStates<State>(
+  http: Http,
+  path: string,
+  pollMs: number,
+  signal?: AbortSignal,
+): AsyncGenerator<ToldState<State>, void, undefined> {
+  for (;;) {
+    yield { state: await http.json<State>(path, { signal, retryForMs: 0 }) };
+    await pause(pollMs, signal);
   }
 }

@@ -97,8 +97,8 @@ export const exportDocs = {
       {
         name: 'after',
         in: 'query',
-        description: 'The `next` of the page of jobs before.',
-        schema: { ...text, pattern: cursorPattern },
+        description: 'The `next` of the page of jobs before; empty: the first page, such as of the jobs of a resource.',
+        schema: { ...text, pattern: `^$|${cursorPattern}` },
       },
     ],
     responses: {

@@ -18,7 +18,7 @@ const maxLimit = 1000;
 
 /**
  * Without a resource it is the list. With one it is an export, except that `after`, or a `status` that jobs have and
- * the resource has not, can only mean the list: ?resource=users&status=completed.
+ * the resource has not, can only mean the list: ?resource=users&status=completed. An empty `after` is the first page.
  */
 export function asksForJobs(query: Query): boolean {
   if (!Object.keys(query).every((name) => listParameters.includes(name))) return false;
@@ -44,7 +44,7 @@ export async function listExports(
   if (resource !== undefined && !(typeof resource === 'string' && resources.has(resource))) {
     throw problem('unknown_resource', `unknown resource, must be one of: ${[...resources.keys()].join(', ')}`);
   }
-  const after = query.after === undefined ? undefined : parseCursor(String(query.after));
+  const after = query.after === undefined || query.after === '' ? undefined : parseCursor(String(query.after));
   if (after === null) throw invalid('after', 'the `next` of an earlier page');
   const limit = readLimit(query.limit);
   const jobs = await listJobs(db, { type: 'export', status, resource, owner, limit, after });

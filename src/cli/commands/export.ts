@@ -28,6 +28,7 @@ const stdout = '-';
 export async function exportRecords(context: Context, resource: string, flags: ExportFlags): Promise<ExitCode> {
   const { client, output, signal } = context;
   const { to = stdout, sort, limit } = flags;
+  if (flags.watch === false && !flags.job) throw new UsageError('--no-watch is for --job');
   const named = formatOfFileName(to);
   const compressed = flags.gzip ?? (to !== stdout && named.gzip);
   const request: ExportRequest = {
@@ -103,13 +104,15 @@ export async function downloadExport(context: Context, jobId: string, to?: strin
 
 /** `field=value` and `field[gte]=value`, as the API's query has them. */
 function parseFilters(conditions: readonly string[]): Record<string, string> {
-  const filters = conditions.map((condition) => {
+  const filters = new Map<string, string>();
+  for (const condition of conditions) {
     const [, field, value] = /^(\w+(?:\[\w+\])?)=(.*)$/s.exec(condition) ?? [];
     if (field === undefined || value === undefined) {
       throw new UsageError(`--where takes field=value or field[gte]=value, not '${condition}'`);
     }
-    return [field, value];
-  });
+    if (filters.has(field)) throw new UsageError(`--where has ${field} twice; for several values use field[in]=a,b`);
+    filters.set(field, value);
+  }
   return Object.fromEntries(filters);
 }
 

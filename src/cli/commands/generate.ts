@@ -5,8 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import { type ResourceName, resources } from '../../../testdata/valid-records.ts';
 import { writeRecords } from '../../../testdata/write-records.ts';
 import { formatOfFileName } from '../../resources/formats.ts';
+import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes, UsageError } from '../outcome.ts';
-import type { Output } from '../output.ts';
 import { bytes, counted } from '../plain-text.ts';
 
 export interface GenerateFlags {
@@ -19,7 +19,7 @@ export interface GenerateFlags {
 
 /** @param file default: the resource's name, as CSV. */
 export async function generateRecords(
-  output: Output,
+  { output, signal }: Context,
   resource: string,
   records: number,
   file: string | undefined,
@@ -33,7 +33,7 @@ export async function generateRecords(
   // The ending stays: it says the format.
   const part = join(dirname(path), `.part-${process.pid}-${basename(path)}`);
   try {
-    const made = await writeRecords({ resource: known, records, path: part, ...options });
+    const made = await writeRecords({ resource: known, records, path: part, signal, ...options });
     await rename(part, path);
     if (output.json) await output.object({ event: 'generated', file: path, resource, ...made });
     else

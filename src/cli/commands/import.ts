@@ -34,10 +34,15 @@ const uploadReportMs = 1_000;
 
 export async function importFiles(context: Context, paths: readonly string[], flags: ImportFlags): Promise<ExitCode> {
   const { client, output, signal } = context;
-  const files = await sortByReferences(context, await Promise.all(paths.map((path) => nameFile(context, path, flags))));
-  if (flags.idempotencyKey !== undefined && files.length > 1) {
-    throw new UsageError('--idempotency-key is for one file; without it each file has a key of its own');
+  if (paths.length > 1) {
+    if (flags.idempotencyKey !== undefined) {
+      throw new UsageError('--idempotency-key is for one file; without it each file has a key of its own');
+    }
+    if (flags.name !== undefined) throw new UsageError('--name is for one file');
   }
+  const named: File[] = [];
+  for (const path of paths) named.push(await nameFile(context, path, flags));
+  const files = await sortByReferences(context, named);
   const accepted: (File & AcceptedImport)[] = [];
   try {
     for (const file of files) accepted.push({ ...file, ...(await send(context, file, flags)) });
@@ -76,8 +81,10 @@ async function nameFile({ client, signal }: Context, path: string, flags: Import
     if (flags.format === undefined && flags.name === undefined) throw new UsageError('stdin needs --format or --name');
     return { path, name: flags.name ?? `stdin.${flags.format}`, resource: flags.resource };
   }
+  const found = await stat(path);
+  if (found.isDirectory()) throw new UsageError(`${path} is a folder`);
+  if (!found.isFile()) throw new UsageError(`${path} is no ordinary file; pipe it in: bulk import - < ${path}`);
   await access(path, constants.R_OK);
-  if ((await stat(path)).isDirectory()) throw new UsageError(`${path} is a folder`);
   const name = flags.name ?? basename(path);
   if (flags.resource !== undefined) return { path, name, resource: flags.resource };
   const { format, delimiter } = flags;
@@ -96,7 +103,11 @@ async function sortByReferences({ client, signal }: Context, files: File[]): Pro
   return files.toSorted((one, other) => (rank.get(one.resource) ?? 0) - (rank.get(other.resource) ?? 0));
 }
 
-async function send({ client, output, signal }: Context, file: File, flags: ImportFlags): Promise<AcceptedImport> {
+async function send(
+  { client, stdin: openStdin, output, signal }: Context,
+  file: File,
+  flags: ImportFlags,
+): Promise<AcceptedImport> {
   const { format, delimiter, again, idempotencyKey } = flags;
   const startedAt = performance.now();
   let reportedAt = startedAt;
@@ -110,6 +121,7 @@ async function send({ client, output, signal }: Context, file: File, flags: Impo
       // Nobody reads it any more: the next line that matters says so.
     });
   };
+  const input = file.path === stdin ? openStdin() : null;
   try {
     const options = {
       resource: file.resource,
@@ -121,7 +133,7 @@ async function send({ client, output, signal }: Context, file: File, flags: Impo
       onUpload,
       signal,
     };
-    const job = await client.importFile(file.path === stdin ? process.stdin : file.path, options);
+    const job = await client.importFile(input ?? file.path, options);
     output.clearBars();
     const { job_id, status, resource, replayed } = job;
     if (output.json) await output.object({ event: 'accepted', file: file.name, job_id, resource, status, replayed });
@@ -133,5 +145,7 @@ async function send({ client, output, signal }: Context, file: File, flags: Impo
     throw error;
   } finally {
     output.clearBars();
+    // What is refused is not waited for until who writes it has written it all.
+    input?.destroy();
   }
 }
