@@ -25,7 +25,6 @@ interface Path {
 
 type Content = NonNullable<Operation['responses'][string]['content']>;
 
-
 export class Contract {
   readonly #paths: readonly Path[];
   readonly #ajv = new Ajv2020({

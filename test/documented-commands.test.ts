@@ -11,7 +11,11 @@ t.test('every command answers as its page says', { skip: withoutCurl }, async (t
   const folder = await temporaryFolder(t);
   await symlink(join(import.meta.dirname, '../testdata'), join(folder, 'testdata'));
   const database = await createDatabase(t);
-  const { url } = await startService(t, { ...environment(database, join(folder, 'data')), SEED: 'on', LOG_LEVEL: 'info' });
+  const { url } = await startService(t, {
+    ...environment(database, join(folder, 'data')),
+    SEED: 'on',
+    LOG_LEVEL: 'info',
+  });
   const ids = new Map<string, string>();
   // A page goes on where those before it ended.
   for (const page of ['README.md', 'docs/importing.md', 'docs/jobs.md', 'docs/exporting.md']) {

@@ -45,12 +45,24 @@ t.test('what is not as documented is found', async (t) => {
     ['another type', answer(job, { headers: { 'content-type': 'text/html' } }), /content type text\/html/],
     ['a property that is missing', answer(progress), /must have required property 'errors'/],
     ['one too many', answer({ ...job, colour: 'red' }), /must NOT have additional properties.*colour/],
-    ['one too many further in', answer({ ...job, errors: [{ ...(errors as object[])[0], n: 1 }] }), /additional properties.*"n"/],
+    [
+      'one too many further in',
+      answer({ ...job, errors: [{ ...(errors as object[])[0], n: 1 }] }),
+      /additional properties.*"n"/,
+    ],
     ['a value of another kind', answer({ ...job, processed: '4' }), /\/processed must be integer/],
-    ['a problem of another route', answer({ ...problem, code: 'range_not_satisfiable' }, { status: 404 }), /\/code must be equal/],
+    [
+      'a problem of another route',
+      answer({ ...problem, code: 'range_not_satisfiable' }, { status: 404 }),
+      /\/code must be equal/,
+    ],
     ['a header that is missing', answer(job, { headers: { 'x-request-id': undefined } }), /X-Request-Id is missing/],
     ['one that is not described', answer(job, { headers: { etag: '"1"' } }), /ETag is not documented/],
-    ['one with another value', answer(problem, { status: 429, headers: { 'retry-after': 'soon' } }), /Retry-After must match/],
+    [
+      'one with another value',
+      answer(problem, { status: 429, headers: { 'retry-after': 'soon' } }),
+      /Retry-After must match/,
+    ],
     ['no JSON', answer(job, { body: '{' }), /no JSON/],
     ['an event of another kind', answer(null, events({ ...progress, status: 'lost' })), /\/status must be equal/],
   ];
