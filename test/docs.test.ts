@@ -116,7 +116,7 @@ t.test('every test that the table of faults names is there', async (t) => {
   const faults = rowsOf(read('README.md').split('## When things go wrong')[1] ?? '', /^[^|]+\|[^|]+\| `[\w-]+`/);
   const tests = globSync('test/**/*.test.ts', { cwd: root }).map((path) => path.replace(/^.*\/|\.test\.ts$/g, ''));
   t.ok(faults.length > 40);
-  for (const [fault = "", , names = ""] of faults) {
-    for (const name of names.split(", ")) t.ok(tests.includes(name), fault);
+  for (const [fault = '', , names = ''] of faults) {
+    for (const name of names.split(', ')) t.ok(tests.includes(name), fault);
   }
 });

@@ -27,6 +27,7 @@ t.test('what is not as documented is found', async (t) => {
     ...{ method: 'GET', url: `/v1/imports/${id}`, status: 200, body: JSON.stringify(body), ...more },
     headers: {
       'x-request-id': 'r-1',
+      'cache-control': 'no-store',
       'content-type': more.status ? 'application/problem+json; charset=utf-8' : 'application/json; charset=utf-8',
       ...more.headers,
     },
