@@ -11,7 +11,7 @@ import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createDatabase } from './databases.ts';
 import { environment } from './environment.ts';
-import { undocumentedResponses } from './watch-responses.ts';
+import { takeFaults } from './watch-responses.ts';
 
 export { environment };
 
@@ -33,7 +33,7 @@ export async function build(test: Pick<Test, 'after'>, env: Record<string, strin
   const app = await buildApp(loadConfig({ ...environment(connection, folder), ...env }));
   test.after(async () => {
     await app.close();
-    const faults = undocumentedResponses(app);
+    const faults = takeFaults(app);
     if (faults.length > 0) throw new Error(`not as documented:\n${faults.join('\n')}`);
   });
   return app;
