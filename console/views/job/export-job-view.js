@@ -1,6 +1,7 @@
 import { html } from 'htm/preact';
 import { useState } from 'preact/hooks';
 import { hasEnded } from '../../api/follow-job.js';
+import { Age } from '../../components/age.js';
 import { CancelButton } from '../../components/cancel-button.js';
 import { DownloadLink } from '../../components/download-link.js';
 import { Failure } from '../../components/failure.js';
@@ -10,7 +11,7 @@ import { Notice } from '../../components/notice.js';
 import { ProgressBar } from '../../components/progress-bar.js';
 import { Skeleton } from '../../components/skeleton.js';
 import { StatusBadge, statuses } from '../../components/status-badge.js';
-import { formatAge, formatBytes, formatCount, formatDuration, formatTime } from '../../state/figures.js';
+import { formatBytes, formatCount, formatDuration, formatTime } from '../../state/figures.js';
 import { linkTo } from '../../state/route.js';
 import { useJob } from '../../state/use-job.js';
 
@@ -38,7 +39,7 @@ export function ExportJobView({ id }) {
     </div>
     <p class="lead">
       Export of <strong>${resource}</strong>,
-      ${' '}<time datetime=${created_at} title=${formatTime(created_at)}>${formatAge(created_at)}</time>
+      ${' '}<${Age} time=${created_at} />
     </p>
     <p class="visually-hidden" role="status">${statuses[status].label}</p>
     <section class="panel" aria-label="Progress">

@@ -2,10 +2,10 @@
 import { html } from 'htm/preact';
 import { useEffect, useState } from 'preact/hooks';
 import { hasEnded } from '../../api/follow-job.js';
+import { Age } from '../../components/age.js';
 import { Failure } from '../../components/failure.js';
 import { Skeleton } from '../../components/skeleton.js';
 import { StatusBadge } from '../../components/status-badge.js';
-import { formatAge, formatTime } from '../../state/figures.js';
 import { usePace } from '../../state/pace.js';
 import { useJob } from '../../state/use-job.js';
 import { ErrorGroups } from './error-groups.js';
@@ -42,7 +42,7 @@ export function ImportJobView({ id }) {
     </div>
     <p class="lead">
       Import into <strong>${shown.resource}</strong>,
-      ${' '}<time datetime=${shown.created_at} title=${formatTime(shown.created_at)}>${formatAge(shown.created_at)}</time>
+      ${' '}<${Age} time=${shown.created_at} />
     </p>
     <${JobAnnouncer} job=${shown} />
     <section class="panel" aria-label="Progress">
