@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { requestJson } from '../api/request.js';
+import { ApiProblem, requestJson } from '../api/request.js';
 import { apiKey } from './api-key.js';
 import { connection } from './connection.js';
 import { useStore } from './store.js';
@@ -38,6 +38,8 @@ export function useQuery(path, { everyMs = 0 } = {}) {
         if (typeof everyMs === 'function') waitMs = everyMs(data);
       } catch (error) {
         if (signal.aborted) return;
+        // Refused until there is another key.
+        if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) waitMs = 0;
         setAnswer((last) => ({
           path,
           data: last.path === path ? last.data : null,
