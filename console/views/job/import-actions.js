@@ -21,7 +21,8 @@ export function ImportActions({ job, path, onFailure, onCancelled }) {
       </div>
     `;
   }
-  const again = linkTo('import', { resource: job.resource, corrects: job.file_name });
+  const loaded = job.successful > 0 ? 'some' : undefined;
+  const again = linkTo('import', { resource: job.resource, corrects: job.file_name, loaded });
   return html`
     <div class="actions">
       ${
