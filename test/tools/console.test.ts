@@ -1,9 +1,10 @@
 // The console as people use it: Debian's Chromium on a service of its own process. Its views as axe sees them:
 // console-axe.test.ts. The files that it is made of: test/plugins/console.test.ts.
+import type { Request } from 'playwright-core';
 import t from 'tap';
 import { openPool } from '../../db/client.ts';
 import { holdJobs } from '../hold-jobs.ts';
-import { startService } from '../service-process.ts';
+import { follow, startService, upload } from '../service-process.ts';
 import { openBrowser, withoutBrowser } from './browser.ts';
 import { csv, csvHeader, startPlace, textOf, user, visit } from './visit-console.ts';
 
@@ -82,7 +83,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await page.getByLabel('Resource').selectOption('users');
     await page.getByText('id, email, name, role, created_at').waitFor();
     await page.setInputFiles('#file', { ...csv('nothing.csv'), buffer: Buffer.alloc(0) });
-    await page.getByText('This file would not be imported as it is').waitFor();
+    await page.getByText('An import of this file would fail').waitFor();
     t.same(complaints, []);
   });
 
@@ -101,6 +102,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await page.getByRole('button', { name: 'Cancel the import' }).click();
     await question.getByRole('button', { name: 'Cancel the import' }).click();
     await page.locator('.title-line').getByText('Cancelled').waitFor();
+    await page.waitForFunction(`document.activeElement.tagName === 'H1'`, null, { polling: 50 });
     await letGo();
     t.same(complaints, []);
   });
@@ -125,6 +127,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await page.getByLabel('Field').last().selectOption('created_at');
     await page.getByLabel('Value').last().fill('yesterday');
     await page.getByText('created_at must be an RFC 3339 timestamp').waitFor();
+    t.equal(await page.getByRole('link', { name: 'Download now' }).count(), 0, 'nothing that would be refused');
     await page.getByRole('button', { name: 'Remove filter 2' }).click();
 
     await page.getByRole('button', { name: 'Start a job' }).click();
@@ -209,13 +212,91 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     t.same(complaints, []);
   });
 
-  t.test('asks for a job where its events do not come through', async (t) => {
+  t.test('asks for a job where its events do not come through, and says how fast it goes', async (t) => {
     const { page, complaints } = await visit(t, browser, url);
     await page.route('**/events', async (route) => await route.fulfill({ status: 429, body: '{}' }));
-    await page.setInputFiles('#file', csv('asked.csv', user(30)));
-    await page.getByRole('button', { name: 'Import into users' }).click();
+    const id = await upload(url, 'users', 'asked.csv', new Blob([csv('asked.csv', user(30)).buffer]));
+    await follow<{ status: string }>(`${url}/v1/imports/${id}`, ({ status }) => status === 'completed');
+    let processed = 0;
+    await page.route(`**/v1/imports/${id}`, async (route) => {
+      const json = await (await route.fetch()).json();
+      processed += 100;
+      const goingOn = { status: 'processing', processed, bytes_processed: processed, bytes_total: 100_000 };
+      await route.fulfill({ json: { ...json, ...goingOn, progress_pct: processed / 1000 } });
+    });
+    await page.goto(`${url}/#/imports/${id}`);
+    await page.getByText(/^\d+ records\/s, about \d+ min \d+ s left$/).waitFor();
+    await page.unroute(`**/v1/imports/${id}`);
     await page.getByText('Everything is loaded').waitFor();
     t.same(complaints, []);
+  });
+
+  t.test('an upload shows how far it is, and can be stopped', async (t) => {
+    const { page, complaints } = await visit(t, browser, url);
+    const network = await page.context().newCDPSession(page);
+    const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 300_000 };
+    await page.setInputFiles('#file', csv('sent.csv', user(31), 'x'.repeat(1_500_000)));
+    const send = page.getByRole('button', { name: 'Import into users' });
+    await send.isEnabled();
+    await network.send('Network.emulateNetworkConditions', slow);
+    await send.click();
+    const bar = page.getByRole('progressbar', { name: 'Upload' });
+    await page.waitForFunction(`document.querySelector('[aria-label="Upload"][aria-valuenow]')?.ariaValueNow > 0`);
+    t.match(await page.getByRole('region', { name: 'Upload' }).innerText(), /Sending the file[\s\S]*kB of 1\.5 MB/);
+    await page.getByRole('button', { name: 'Stop sending' }).click();
+    await send.waitFor();
+    t.equal(await bar.count(), 0);
+    const { imports } = await (await page.request.get(`${url}/v1/imports?limit=1000`)).json();
+    t.notOk(imports.some(({ file_name }: { file_name: string }) => file_name === 'sent.csv'));
+    t.same(complaints, []);
+  });
+
+  t.test('jobs appear in the list as they come, in pages; a view that is left leaves no stream behind', async (t) => {
+    const sql = openPool(connection, { max: 1, name: 'bulk tests' });
+    t.after(async () => await sql.end({ timeout: 5 }));
+    const letGo = await holdJobs(t, { sql });
+    const { page, complaints } = await visit(t, browser, `${url}/#/jobs?resource=users`);
+    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+    const content = new Blob([csv('listed.csv', user(40)).buffer]);
+    const ids: string[] = [];
+    for (let n = 0; n < 26; n++) ids.push(await upload(url, 'users', `listed_${n}.csv`, content));
+    await page.getByRole('link', { name: 'listed_25.csv' }).waitFor();
+    const rows = page.getByRole('region', { name: 'Imports' }).locator('tbody tr');
+    t.equal(await rows.count(), 25);
+    await page.getByRole('link', { name: 'Older' }).click();
+    await page.getByRole('link', { name: 'listed_0.csv' }).waitFor();
+    await page.getByRole('link', { name: 'Newest' }).click();
+    await page.getByRole('link', { name: 'listed_25.csv' }).waitFor();
+
+    let open = 0;
+    const isStream = (request: Request) => request.url().endsWith('/events');
+    page.on('request', (request) => isStream(request) && open++);
+    page.on('requestfailed', (request) => isStream(request) && open--);
+    // More than a browser opens connections.
+    for (const id of ids.slice(0, 8)) {
+      await page.evaluate(`location.hash = '#/imports/${id}'`);
+      await page.getByRole('button', { name: 'Cancel the import' }).waitFor();
+      await page.evaluate(`location.hash = '#/jobs'`);
+      await page.getByRole('link', { name: 'listed_25.csv' }).waitFor();
+    }
+    t.equal(open, 0);
+    await letGo();
+    t.same(complaints, []);
+  });
+
+  t.test('a stream on which nothing comes is given up', async (t) => {
+    const { page } = await visit(t, browser, url);
+    const seen = await page.evaluate(`(async () => {
+      const { readEvents } = await import('/console/api/read-events.js');
+      const seen = [];
+      const body = new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode('id: 7\\ndata: {}\\n\\n')),
+        cancel: () => void seen.push('given up'),
+      });
+      for await (const { id, data } of readEvents(body, 50)) seen.push(id + ' ' + data);
+      return seen;
+    })()`);
+    t.same(seen, ['7 {}', 'given up']);
   });
 
   t.test('asks for an API key, and sends it with everything', async (t) => {
@@ -226,9 +307,15 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await dialog.getByLabel('API key').fill('not-the-right-one-at-all');
     await page.keyboard.press('Enter');
     await dialog.getByText('does not know this key').waitFor();
+    await dialog.getByRole('button', { name: 'Not now' }).click();
+    await page.getByRole('link', { name: 'Jobs' }).click();
+    await page.getByText('An API key is needed').waitFor();
+    t.equal(await dialog.count(), 0, 'whoever does not want to be asked is not');
+    await page.getByRole('button', { name: 'Enter the API key' }).click();
     await dialog.getByLabel('API key').fill(secret);
     await dialog.getByRole('button', { name: 'Use this key' }).click();
-    await dialog.waitFor({ state: 'detached' });
+    await page.getByText('No imports yet').waitFor();
+    await page.getByRole('link', { name: 'Import', exact: true }).click();
 
     const events = page.waitForRequest(/\/events$/);
     await page.setInputFiles('#file', csv('keyed.csv', user(1), user(2, 'boss')));
