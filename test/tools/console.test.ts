@@ -237,7 +237,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     const slow = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 300_000 };
     await page.setInputFiles('#file', csv('sent.csv', user(31), 'x'.repeat(1_500_000)));
     const send = page.getByRole('button', { name: 'Import into users' });
-    await send.isEnabled();
+    await send.waitFor();
     await network.send('Network.emulateNetworkConditions', slow);
     await send.click();
     const bar = page.getByRole('progressbar', { name: 'Upload' });
@@ -323,7 +323,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await page.getByText('1 record rejected').waitFor();
     t.equal((await (await events).allHeaders()).authorization, `Bearer ${secret}`);
     const saved = page.waitForEvent('download');
-    await page.getByRole('button', { name: 'The same as they were sent' }).click();
+    await page.getByRole('button', { name: 'Rejected records as sent' }).click();
     t.equal(await textOf(await saved), `${csvHeader}\n${user(2, 'boss')}\n`);
     await page.goto(`${place.service.url}/#/export`);
     const exported = page.waitForEvent('download');

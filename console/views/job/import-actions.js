@@ -32,7 +32,7 @@ export function ImportActions({ job, path, onFailure, onCancelled }) {
             Rejected records with reasons
           <//>
           <${SaveButton} path="${path}/rejects" name="rejected_${job.file_name}" onFailure=${onFailure}>
-            The same as they were sent
+            Rejected records as sent
           <//>
           <${SaveButton} path="${path}/errors?format=csv" name="errors_${job.job_id}.csv" onFailure=${onFailure}>
             Error report (CSV)

@@ -12,10 +12,12 @@ export function ImportOutcome({ job }) {
   }
   if (status === 'completed') {
     return html`<${Notice} kind="warning" title="${countOf(failed, 'record')} rejected" quiet>
-      <p>
-        ${successful > 0 ? 'All others are loaded.' : 'Nothing was loaded.'} To bring these in too: download the rejected
-        records, mend them in that file (each says what is wrong with it; imports leave that out), and import it.
-      </p>
+      <p>${successful > 0 ? 'All others are loaded. To bring these in too:' : 'Nothing was loaded. To bring them in:'}</p>
+      <ol>
+        <li>Download the rejected records. Each says what is wrong with it.</li>
+        <li>Correct them in that file. The reasons may stay: an import leaves them out.</li>
+        <li>Import the corrected file.</li>
+      </ol>
     <//>`;
   }
   if (status === 'failed' && failure) {
