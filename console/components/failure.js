@@ -16,10 +16,11 @@ const wordings = {
 /**
  * Why something did not work. What the page says by itself elsewhere is not said twice: a service that is away (the
  * banner), an API key that is wanted (the dialog).
- * @param {{ error: Error | null, title?: string, children?: any }} props
+ * @param {{ error: Error | null, title?: string, acted?: boolean }} props acted: of what the person did, not of what the
+ *   page fetches by itself and goes on fetching
  */
-export function Failure({ error, title, children }) {
-  if (!error || error instanceof ServiceAway) return null;
+export function Failure({ error, title, acted = false }) {
+  if (!error || (error instanceof ServiceAway && !acted)) return null;
   if (error instanceof ApiProblem && error.status === 401) {
     return html`<${Notice} kind="warning" title="An API key is needed" quiet>
       <p><button type="button" class="button" onClick=${() => keyWanted.set('change')}>Enter the API key</button></p>
@@ -28,6 +29,5 @@ export function Failure({ error, title, children }) {
   const detail = wordings[/** @type {ApiProblem} */ (error).code] ?? error.message;
   return html`<${Notice} kind="error" title=${title}>
     <p>${detail.charAt(0).toUpperCase() + detail.slice(1)}${/[.!?]$/.test(detail) ? '' : '.'}</p>
-    ${children}
   <//>`;
 }

@@ -81,7 +81,7 @@ export function ExportView({ query: asked }) {
       <${FilterList} fields=${resource.fields} filters=${choices.filters}
         onChange=${(/** @type {import('./selection.js').FilterChoice[]} */ filters) => change({ filters })} />
       ${query !== null && html`<${Estimate} ...${estimate} />`}
-      <${Failure} error=${failure} title="The export cannot be made" />
+      <${Failure} acted error=${failure} title="The export cannot be made" />
       ${
         query !== null &&
         !estimate.refused &&

@@ -51,7 +51,7 @@ export function ExportJobView({ id }) {
         !url &&
         html`<${Notice} kind="info" quiet><p>Its file is no longer kept. Start a new export to have it again.</p><//>`
       }
-      <${Failure} error=${saveError} title="The file cannot be downloaded" />
+      <${Failure} acted error=${saveError} title="The file cannot be downloaded" />
       <div class="actions">
         ${
           !hasEnded(shown) &&

@@ -49,7 +49,7 @@ export function ImportJobView({ id }) {
       <${ImportProgress} job=${shown} pace=${pace} />
       <${ImportFigures} job=${shown} />
       <${ImportOutcome} job=${shown} />
-      <${Failure} error=${saveError} title="The file cannot be downloaded" />
+      <${Failure} acted error=${saveError} title="The file cannot be downloaded" />
       <${ImportActions} job=${shown} path=${path} onFailure=${setSaveError}
         onCancelled=${(/** @type {Import} */ cancelled) => setJob({ ...shown, ...cancelled })} />
     </section>
