@@ -165,6 +165,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await tabTo(/^Import into users$/);
     await press('Enter');
     await page.getByText('1 record rejected').waitFor();
+    t.equal(await page.evaluate('document.activeElement.innerText'), 'keys.csv', 'a new view begins at its heading');
     await tabTo(/^3.*show examples/);
     await press('Enter');
     await page.getByText('Line 3, record 2').waitFor();

@@ -13,11 +13,7 @@ export function ChooseFile({ file, locked, onChoose }) {
   useEffect(() => {
     const leaving = new AbortController();
     const { signal } = leaving;
-    addEventListener(
-      'dragover',
-      (event) => setOver(!locked && holdsFiles(event)),
-      { signal },
-    );
+    addEventListener('dragover', (event) => setOver(!locked && holdsFiles(event)), { signal });
     addEventListener('dragleave', (event) => event.relatedTarget === null && setOver(false), { signal });
     addEventListener(
       'drop',

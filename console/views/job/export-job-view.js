@@ -23,10 +23,12 @@ export function ExportJobView({ id }) {
   const { job, error, setJob } = useJob(path);
   const shown = /** @type {Export | null} */ (job);
   const [saveError, setSaveError] = useState(/** @type {Error | null} */ (null));
+  // The same heading before and after, because it has the focus of who hears the page.
   if (!shown) {
     return html`
-      <h1 tabindex="-1">Export job</h1>
+      <div class="title-line"><h1 tabindex="-1">Export job</h1></div>
       <${Failure} error=${error} title="This export cannot be shown" />
+      ${error && html`<p><a href=${linkTo('jobs', { type: 'exports' })}>All jobs</a></p>`}
       ${!error && html`<section class="panel"><${Skeleton} lines=${4} /></section>`}
     `;
   }

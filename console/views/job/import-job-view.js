@@ -7,6 +7,7 @@ import { Failure } from '../../components/failure.js';
 import { Skeleton } from '../../components/skeleton.js';
 import { StatusBadge } from '../../components/status-badge.js';
 import { usePace } from '../../state/pace.js';
+import { linkTo } from '../../state/route.js';
 import { useJob } from '../../state/use-job.js';
 import { ErrorGroups } from './error-groups.js';
 import { ImportActions } from './import-actions.js';
@@ -28,10 +29,12 @@ export function ImportJobView({ id }) {
     if (shown) document.title = `${shown.file_name} – Bulk import and export`;
   }, [shown?.file_name]);
 
+  // The same heading before and after, because it has the focus of who hears the page.
   if (!shown) {
     return html`
-      <h1 tabindex="-1">Import</h1>
+      <div class="title-line"><h1 tabindex="-1">Import</h1></div>
       <${Failure} error=${error} title="This import cannot be shown" />
+      ${error && html`<p><a href=${linkTo('jobs')}>All jobs</a></p>`}
       ${!error && html`<section class="panel"><${Skeleton} lines=${5} /></section>`}
     `;
   }
