@@ -1,6 +1,7 @@
 import { html } from 'htm/preact';
 import { ApiProblem, ServiceAway } from '../api/request.js';
 import { keyWanted } from '../state/api-key.js';
+import { sentence } from '../state/sentence.js';
 import { Notice } from './notice.js';
 
 /**
@@ -28,6 +29,6 @@ export function Failure({ error, title, acted = false }) {
   }
   const detail = wordings[/** @type {ApiProblem} */ (error).code] ?? error.message;
   return html`<${Notice} kind="error" title=${title}>
-    <p>${detail.charAt(0).toUpperCase() + detail.slice(1)}${/[.!?]$/.test(detail) ? '' : '.'}</p>
+    <p>${sentence(detail)}</p>
   <//>`;
 }

@@ -57,7 +57,7 @@ export function ImportView({ query: { resource: asked = '', corrects, loaded } }
               Choose the corrected version of <strong>${corrects}</strong>.
               ${
                 loaded &&
-                ' It needs to hold no more than what was not loaded. Records that were are left as they are, and rejected as duplicates.'
+                ' It need hold only what was not loaded: records that are in already stay as they are, and are rejected as duplicates.'
               }
             </p>
           <//>`

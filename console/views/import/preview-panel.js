@@ -3,6 +3,7 @@ import { Failure } from '../../components/failure.js';
 import { Notice } from '../../components/notice.js';
 import { Skeleton } from '../../components/skeleton.js';
 import { countOf, formatCount } from '../../state/figures.js';
+import { sentence } from '../../state/sentence.js';
 import { PreviewTable } from './preview-table.js';
 
 /** A file may have thousands of columns: of those that feed no field so many are named, and so many shown. */
@@ -29,7 +30,7 @@ export function PreviewPanel({ preview, error, hasResource }) {
       ${
         failure &&
         html`<${Notice} kind="error" title="An import of this file would fail">
-          <p>${failure.detail}${failure.line ? ` (line ${formatCount(failure.line)})` : ''}</p>
+          <p>${sentence(failure.detail)}${failure.line ? ` Line ${formatCount(failure.line)}.` : ''}</p>
         <//>`
       }
       ${
@@ -52,7 +53,7 @@ export function PreviewPanel({ preview, error, hasResource }) {
         ignored.length > 0 &&
         html`<p class="hint">Not a field of this resource, and left out: ${namesOf(ignored)}</p>`
       }
-      ${records.length > 0 && html`<${PreviewTable} columns=${shown} records=${records} />`}
+      ${records.length > 0 && html`<${PreviewTable} columns=${shown} records=${records} hasResource=${hasResource} />`}
       <p class="hint">
         ${records.length < checked ? `The first ${countOf(records.length, 'record')} of those checked. ` : ''}
         ${hidden.size > 0 ? `Not shown: ${countOf(hidden.size, 'column')} more that no field takes. ` : ''}

@@ -13,6 +13,7 @@ import { Skeleton } from '../../components/skeleton.js';
 import { StatusBadge, statuses } from '../../components/status-badge.js';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../state/figures.js';
 import { linkTo } from '../../state/route.js';
+import { sentence } from '../../state/sentence.js';
 import { useJob } from '../../state/use-job.js';
 
 /** @typedef {import('../../types.ts').Export} Export */
@@ -47,7 +48,7 @@ export function ExportJobView({ id }) {
     <section class="panel" aria-label="Progress">
       ${!hasEnded(shown) && html`<${ProgressBar} label="Progress of the export" percent=${null} tone=${status === 'pending' ? 'calm' : 'accent'} />`}
       <${FigureList} figures=${figuresOf(shown)} />
-      ${failure && html`<${Notice} kind="error" title="The export failed" quiet><p>${failure.detail}</p><//>`}
+      ${failure && html`<${Notice} kind="error" title="The export failed" quiet><p>${sentence(failure.detail)}</p><//>`}
       ${
         status === 'completed' &&
         !url &&

@@ -1,6 +1,7 @@
 import { html } from 'htm/preact';
 import { Notice } from '../../components/notice.js';
 import { countOf, formatCount } from '../../state/figures.js';
+import { sentence } from '../../state/sentence.js';
 
 /** In words: what became of the file, once that is known. @param {{ job: import('../../types.ts').Import }} props */
 export function ImportOutcome({ job }) {
@@ -45,6 +46,3 @@ function Remainder({ job: { successful, unprocessed = [] } }) {
   );
   return html`<p>${countOf(successful, 'record')} loaded. Not looked at: ${ranges.join('; ')}.</p>`;
 }
-
-/** @param {string} text */
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
