@@ -54,8 +54,9 @@ export function PreviewPanel({ preview, error, hasResource }) {
         html`<p class="hint">Not a field of this resource, and left out: ${namesOf(ignored)}</p>`
       }
       ${records.length > 0 && html`<${PreviewTable} columns=${shown} records=${records} hasResource=${hasResource} />`}
-      <p class="hint">
-        ${records.length < checked ? `The first ${countOf(records.length, 'record')} of those checked. ` : ''}
+      <p class="hint" hidden=${checked === 0}>
+        ${records.length < checked ? `Shown: the first ${countOf(records.length, 'record')} of those checked. ` : ''}
+        ${rejected > 0 && !records.some(({ errors }) => errors.length > 0) ? 'The problems are further on; the import lists them all. ' : ''}
         ${hidden.size > 0 ? `Not shown: ${countOf(hidden.size, 'column')} more that no field takes. ` : ''}
         Duplicates, and references to other tables, are looked up during the import.
       </p>

@@ -29,7 +29,7 @@ export function ImportOutcome({ job }) {
   }
   if (status === 'cancelled') {
     return html`<${Notice} kind="info" title="Cancelled" quiet>
-      <p>What was loaded before stays loaded.</p>
+      ${successful > 0 && html`<p>What was loaded before stays loaded.</p>`}
       <${Remainder} job=${job} />
     <//>`;
   }
@@ -44,5 +44,7 @@ function Remainder({ job: { successful, unprocessed = [] } }) {
       ? `from line ${formatCount(from_line)} to the end`
       : `lines ${formatCount(from_line)} to ${formatCount(to_line)}`,
   );
-  return html`<p>${countOf(successful, 'record')} loaded. Not looked at: ${ranges.join('; ')}.</p>`;
+  return html`<p>
+    ${successful === 0 ? 'Nothing was loaded.' : `${countOf(successful, 'record')} loaded.`} Not looked at: ${ranges.join('; ')}.
+  </p>`;
 }
