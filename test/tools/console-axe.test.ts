@@ -39,7 +39,7 @@ const views: View[] = [
       await page.getByText('have problems').waitFor();
     },
   ],
-  ['jobs', '#/jobs', people.name],
+  ['jobs', '#/jobs', 'people_of_a_long_name'],
   ['no jobs', '#/jobs?status=failed', 'No imports like that'],
   ['no export jobs', '#/jobs?type=exports', 'No export jobs yet'],
   [
@@ -64,13 +64,16 @@ t.test('the console as axe sees it', { skip: withoutBrowser }, async (t) => {
   const { page } = await visit(t, browser, service.url, { bypassCSP: true });
   await page.addScriptTag({ path: axeFile });
 
+  // What the style sheets say of turning the device is the same for all views: they are looked into once.
+  let preload = true;
   const check = async (what: string) => {
     for (const { colorScheme, width } of looks) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 800 });
-      const { violations } = (await page.evaluate("axe.run({ resultTypes: ['violations'] })")) as {
+      const { violations } = (await page.evaluate(`axe.run({ resultTypes: ['violations'], preload: ${preload} })`)) as {
         violations: { id: string; nodes: { html: string }[] }[];
       };
+      preload = false;
       const said = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
       t.same(said, [], `${what}, ${colorScheme}, ${width} px`);
       const tooWide = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
