@@ -117,6 +117,6 @@ t.test('the console as axe sees it', { skip: withoutBrowser }, async (t) => {
   await check('a key is not given');
   for (const there of ['**/v1/**', '**/health']) await page.route(there, async (route) => await route.abort());
   await page.evaluate(`location.hash = '#/overview'`);
-  await page.getByText('The service does not answer').waitFor();
+  await page.getByText('The service does not answer', { exact: true }).waitFor();
   await check('the service is away');
 });
