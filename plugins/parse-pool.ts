@@ -33,6 +33,9 @@ export interface ParsePoolOptions {
   threadFile?: string;
 }
 
+/** Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that. */
+export const parseThreadLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 };
+
 export default fp<ParsePoolOptions>(
   async (app, options) => {
     const { workers, connections, chunkBytes, chunkRecords } = app.config.import;
@@ -42,8 +45,7 @@ export default fp<ParsePoolOptions>(
       minThreads: workers,
       maxThreads: workers,
       maxQueue: 1000,
-      // Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that.
-      resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 },
+      resourceLimits: parseThreadLimits,
     });
     // The same threads, doing something else.
     const runPreview = runInThreads(piscina as unknown as Piscina<PreviewRequest, PreviewedChunk>);
