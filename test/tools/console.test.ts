@@ -18,11 +18,11 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
   t.afterEach(() => {
     if (complaints.length > 0) throw new Error(complaints.splice(0).join('\n'));
   });
-  /** Begins anew in the same tab: one that is opened takes a second or two. */
+  /** Begins anew in the same tab, which takes half of what opening another one does. */
   const begin = async (address = '') => {
     await page.unrouteAll();
-    await page.goto('about:blank');
-    await page.goto(`${url}/${address}`);
+    await page.evaluate(`location.hash = ${JSON.stringify(address)}`);
+    await page.reload();
   };
 
   t.test('a file with errors is imported, mended and finished', async (t) => {
@@ -221,11 +221,12 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
 
   t.test('jobs appear in the list as they come, in pages; a view that is left leaves no stream behind', async (t) => {
     const letGo = await holdJobs(t, { sql });
-    await begin('#/jobs?resource=users');
-    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
     const content = new Blob([csv('listed.csv', user(40)).buffer]);
     const ids: string[] = [];
-    for (let n = 0; n < 26; n++) ids.push(await upload(url, 'users', `listed_${n}.csv`, content));
+    for (let n = 0; n < 25; n++) ids.push(await upload(url, 'users', `listed_${n}.csv`, content));
+    await begin('#/jobs?resource=users');
+    await page.getByRole('link', { name: 'listed_24.csv' }).waitFor();
+    ids.push(await upload(url, 'users', 'listed_25.csv', content));
     await page.getByRole('link', { name: 'listed_25.csv' }).waitFor();
     const rows = page.getByRole('region', { name: 'Imports' }).locator('tbody tr');
     t.equal(await rows.count(), 25);
