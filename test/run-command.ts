@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import type { Test } from 'tap';
+import { compileCache, plainNode } from './plain-node.ts';
 
 const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
 
@@ -28,9 +29,9 @@ export function runCommand(
   args: string[],
   { env, cwd, input, by }: RunOptions = {},
 ): RunCommand {
-  const command = [process.execPath, launcher, ...args];
+  const command = plainNode([launcher, ...args]).flat();
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...env }, stdio: 'pipe' });
+  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...compileCache, ...env }, stdio: 'pipe' });
   t.after(() => child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };
   const news = new EventTarget();
