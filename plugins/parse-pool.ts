@@ -33,24 +33,19 @@ export interface ParsePoolOptions {
   threadFile?: string;
 }
 
-/**
- * More than most records have. A chunk of few records (IMPORT_BATCH_SIZE) is given that much for each, not the megabytes
- * of IMPORT_BATCH_BYTES: one block of a file may be cut into hundreds of such chunks.
- */
-const usualRecordBytes = 1024;
+/** Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that. */
+export const parseThreadLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 };
 
 export default fp<ParsePoolOptions>(
   async (app, options) => {
     const { workers, connections, chunkBytes, chunkRecords } = app.config.import;
     const chunks = workers + connections + 2;
-    const usualBytes = Math.min(chunkBytes, chunkRecords * usualRecordBytes);
     const piscina = new Piscina<ParseRequest, ParsedChunk>({
       filename: options.threadFile ?? new URL('../workers/parse-chunk.ts', import.meta.url).href,
       minThreads: workers,
       maxThreads: workers,
       maxQueue: 1000,
-      // Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that.
-      resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 },
+      resourceLimits: parseThreadLimits,
     });
     // The same threads, doing something else.
     const runPreview = runInThreads(piscina as unknown as Piscina<PreviewRequest, PreviewedChunk>);
@@ -61,7 +56,7 @@ export default fp<ParsePoolOptions>(
     app.decorate('parsePool', {
       piscina,
       chunkSlots: new Slots(chunks),
-      chunkMemory: createChunkMemory(usualBytes, chunkRecords * recordStride * Uint32Array.BYTES_PER_ELEMENT, chunks),
+      chunkMemory: createChunkMemory(chunkBytes, chunkRecords * recordStride * Uint32Array.BYTES_PER_ELEMENT, chunks),
       parse: async (request, signal) =>
         await runParse(request, { signal, transferList: [request.bytes.buffer, request.table.buffer] }),
       preview: async (request, signal) => await runPreview(request, { filename: previewFile, signal }),

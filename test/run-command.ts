@@ -31,7 +31,11 @@ export function runCommand(
 ): RunCommand {
   const command = plainNode([launcher, ...args]).flat();
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...compileCache, ...env }, stdio: 'pipe' });
+  const child = spawn(program, rest, {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', ...compileCache, ...env },
+    stdio: 'pipe',
+  });
   t.after(() => child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };
   const news = new EventTarget();

@@ -11,7 +11,7 @@ import { KeyCollector } from './collect-keys.ts';
 import { RowEncoder } from './encode-copy.ts';
 import { buffersOf, type ParsedChunk, type ParseRequest } from './messages.ts';
 import { RecordReader } from './read-records.ts';
-import { encodeRowErrors, type RowError } from './row-error.ts';
+import { RowErrorWriter } from './row-error.ts';
 import { orderRows, sortRows } from './sort-rows.ts';
 import { createRecordCheck } from './validate.ts';
 
@@ -35,7 +35,7 @@ export function parseChunk(request: ParseRequest, resource: Resource): ParsedChu
   keys.reset(text.records);
   const starts = new Uint32Array(text.records + 1);
   const records = new Uint32Array(text.records);
-  const errors: RowError[] = [];
+  const errors = new RowErrorWriter(jobId);
   let rows = 0;
   let rejected = 0;
 
@@ -43,7 +43,7 @@ export function parseChunk(request: ParseRequest, resource: Resource): ParsedChu
     const broken = reader.read(n);
     if (broken.length > 0) {
       rejected++;
-      errors.push(...broken);
+      for (const error of broken) errors.write(error);
       continue;
     }
     encoder.encode(reader.values, reader.ascii);
@@ -54,7 +54,7 @@ export function parseChunk(request: ParseRequest, resource: Resource): ParsedChu
 
   // The records have been read: their memory takes the rows.
   const ordered = orderRows(encoder.rows.bytes, starts, records, sortRows(keys.prefixes), request.bytes.buffer);
-  const found = { ...keys.finish(), rejected, errors: encodeRowErrors(jobId, errors) };
+  const found = { ...keys.finish(), rejected, errors: { copy: errors.copy, count: errors.count } };
   return { firstRecord, rows, ...ordered, table, ...found, parseMs: performance.now() - startedAt };
 }
 

@@ -19,9 +19,6 @@ export interface RowError extends Place {
 
 const maxValueCharacters = 200;
 
-/** Of an error's COPY text, to begin with. */
-const expectedBytes = 160;
-
 /** A record with that key comes earlier in the file, or is in the table. */
 export function duplicateError(place: Place, field: string, value: string | null): RowError {
   return { ...place, field, code: 'duplicate', message: `duplicate ${field}`, value };
@@ -38,30 +35,44 @@ export function constraintError(place: Place, column: string | null, name: strin
 }
 
 /**
- * The errors as COPY text, the columns as in rowErrorColumns of db/tables.ts. Nothing in it can make COPY fail: what PostgreSQL cannot store becomes U+FFFD.
- * @param errors those of one record next to each other, in the order to be reported.
+ * The errors as COPY text, the columns as in rowErrorColumns of db/tables.ts; nothing in it can make COPY fail: what PostgreSQL
+ * cannot store becomes U+FFFD. Each is written when it is found: a chunk may have tens of thousands, and kept as
+ * objects they would cost the collector more than all the rest of the chunk.
  */
-export function encodeRowErrors(
-  jobId: string,
-  errors: readonly RowError[],
-): { copy: Uint8Array<ArrayBuffer>; count: number } {
-  const copy = new ByteBuffer(errors.length * expectedBytes);
-  let record = 0;
-  let n = 0;
-  for (const error of errors) {
-    n = error.record === record ? n + 1 : 0;
-    record = error.record;
-    const { line, field, code, message, value } = error;
-    copy.utf8(
-      `${jobId}\t${record}\t${n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cutValue(value))}\n`,
+export class RowErrorWriter {
+  readonly #jobId: string;
+  readonly #copy = new ByteBuffer(0);
+  #record = 0;
+  #n = 0;
+  /** Errors written. */
+  count = 0;
+
+  constructor(jobId: string) {
+    this.#jobId = jobId;
+  }
+
+  /** The errors of one record are written one after the other, in the order to be reported. */
+  write({ record, line, field, code, message, value }: RowError): void {
+    this.#n = record === this.#record ? this.#n + 1 : 0;
+    this.#record = record;
+    this.count++;
+    this.#copy.utf8(
+      `${this.#jobId}\t${record}\t${this.#n}\t${line}\t${column(field)}\t${code}\t${column(message)}\t${column(value && cutValue(value))}\n`,
     );
   }
-  return { copy: copy.bytes, count: errors.length };
+
+  get copy(): Uint8Array<ArrayBuffer> {
+    return this.#copy.bytes;
+  }
 }
 
 function column(text: string | null): string {
-  return text === null ? '\\N' : escapeCopyText(text.toWellFormed().replaceAll('\0', '\ufffd'));
+  if (text === null) return '\\N';
+  return plainText.test(text) ? text : escapeCopyText(text.toWellFormed().replaceAll('\0', '\ufffd'));
 }
+
+/** Printable ASCII without a backslash: nearly all columns. */
+const plainText = /^[ -[\]-~]*$/;
 
 /** The first 200 characters; a pair of surrogates is one character. */
 export function cutValue(value: string): string {

@@ -29,6 +29,7 @@ const none: readonly BrokenRule[] = Object.freeze([]);
 export function createRecordCheck(resource: Resource): RecordCheck {
   const names = Object.keys(resource.fields);
   const isValid = compileRecordSchema(resource);
+  const explain = createExplanation(resource);
   const { plain, copied } = defaultsOf(resource);
   const rules = resource.rules ?? [];
   const viewed: { values: Values } = { values: [] };
@@ -38,7 +39,7 @@ export function createRecordCheck(resource: Resource): RecordCheck {
     for (const { position, value } of plain) {
       if (values[position] === undefined) values[position] = value === useNow ? now : value;
     }
-    if (!isValid(values)) return explain(resource, isValid.errors ?? [], values, format);
+    if (!isValid(values)) return explain(isValid.errors ?? [], values, format);
     for (const { position, from } of copied) values[position] ??= values[from];
     if (rules.length === 0) return none;
     viewed.values = values;
@@ -80,53 +81,59 @@ function viewByName(names: readonly string[], viewed: { values: Values }): Recor
   return view;
 }
 
-function explain(resource: Resource, errors: ErrorObject[], values: Values, format: Format): BrokenRule[] {
-  const fields = Object.entries(resource.fields);
-  const broken: BrokenRule[] = [];
-  const reported = new Set<string>();
-  for (const { keyword, instancePath } of errors) {
-    const position = Number.parseInt(instancePath.slice(1), 10);
-    const [name, field] = fields[position] as [string, Field];
-    // A value of the wrong type breaks other rules by that alone, an array of them breaks one rule many times.
-    if (reported.has(`${name} type`) || reported.has(`${name} ${keyword}`)) continue;
-    reported.add(`${name} ${keyword}`);
-    broken.push({ position, ...ruleOf(name, field, keyword as FailedKeyword, values[position], format) });
-  }
-  return broken.sort((a, b) => a.position - b.position);
+type Rule = Omit<BrokenRule, 'position'>;
+
+/** Says which rules the failed keywords stand for. Two thirds of a file may need it: messages are made once. */
+function createExplanation(resource: Resource) {
+  const rules = Object.entries(resource.fields).map(([name, field]) => rulesOf(name, field));
+
+  return (errors: readonly ErrorObject[], values: Values, format: Format): readonly BrokenRule[] => {
+    const broken: BrokenRule[] = [];
+    const failed: FailedKeyword[][] = [];
+    for (const { instancePath, keyword: name } of errors) {
+      const position = Number.parseInt(instancePath.slice(1), 10);
+      const keyword = name as FailedKeyword;
+      const before = (failed[position] ??= []);
+      // A value of the wrong type breaks other rules by that alone, an array of them breaks one rule many times.
+      if (before.includes('type') || before.includes(keyword)) continue;
+      before.push(keyword);
+      const { code, message } = (rules[position] as (typeof rules)[number])[keyword](values[position], format);
+      broken.push({ position, code, message });
+    }
+    return broken.sort((a, b) => a.position - b.position);
+  };
 }
 
-/** Code and message of the rule that a keyword stands for. */
-function ruleOf(name: string, field: Field, keyword: FailedKeyword, value: unknown, format: Format) {
-  switch (keyword) {
-    case 'type':
-    case 'texts':
-      if (value === undefined) return { code: 'required', message: `${name} is required` };
-      if (field.type === 'boolean' && format === 'csv') {
-        return { code: 'boolean', message: `${name} must be 'true' or 'false'` };
-      }
-      return { code: 'type', message: `${name} must be ${typeNames[field.type] ?? 'a string'}` };
-    case 'enum':
-      return {
-        code: 'enum',
-        message: `invalid ${name}, must be one of: ${'values' in field && field.values.join(', ')}`,
-      };
-    case 'format':
-      return formatRules[field.type]?.(name) ?? unreachable(name, keyword);
-    case 'storable':
-    case 'storableElements':
-      return { code: 'encoding', message: 'contains a character PostgreSQL cannot store' };
-    case 'maxCharacters':
-      return {
-        code: 'length',
-        message: `${name} must be at most ${'maxLength' in field && field.maxLength} characters`,
-      };
-    case 'maxWords': {
-      const limit = 'maxWords' in field && field.maxWords;
-      return { code: 'words', message: `${name} exceeds maximum of ${limit} words (has ${countWords(String(value))})` };
-    }
-    default:
-      return unreachable(name, keyword);
-  }
+/** Code and message of the rule that a keyword of a field's schema stands for. */
+function rulesOf(name: string, field: Field): Record<FailedKeyword, (value: unknown, format: Format) => Rule> {
+  const required = { code: 'required', message: `${name} is required` };
+  const notBoolean = { code: 'boolean', message: `${name} must be 'true' or 'false'` };
+  const wrongType = { code: 'type', message: `${name} must be ${typeNames[field.type] ?? 'a string'}` };
+  const type = (value: unknown, format: Format) => {
+    if (value === undefined) return required;
+    return field.type === 'boolean' && format === 'csv' ? notBoolean : wrongType;
+  };
+  const encoding = { code: 'encoding', message: 'contains a character PostgreSQL cannot store' };
+  const notListed = {
+    code: 'enum',
+    message: `invalid ${name}, must be one of: ${'values' in field && field.values.join(', ')}`,
+  };
+  const malformed = formatRules[field.type]?.(name);
+  const tooLong = {
+    code: 'length',
+    message: `${name} must be at most ${'maxLength' in field && field.maxLength} characters`,
+  };
+  const tooManyWords = `${name} exceeds maximum of ${'maxWords' in field && field.maxWords} words`;
+  return {
+    type,
+    texts: type,
+    enum: () => notListed,
+    format: () => malformed ?? unreachable(name),
+    storable: () => encoding,
+    storableElements: () => encoding,
+    maxCharacters: () => tooLong,
+    maxWords: (value) => ({ code: 'words', message: `${tooManyWords} (has ${countWords(String(value))})` }),
+  };
 }
 
 const typeNames: Partial<Record<Field['type'], string>> = { boolean: 'a boolean', 'text[]': 'an array of strings' };
@@ -141,6 +148,6 @@ const formatRules: Partial<Record<Field['type'], (name: string) => { code: strin
   }),
 };
 
-function unreachable(name: string, keyword: never | string): never {
-  throw new Error(`no message for the keyword ${keyword} of ${name}`);
+function unreachable(name: string): never {
+  throw new Error(`the schema of ${name} has no format`);
 }

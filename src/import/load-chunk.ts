@@ -16,7 +16,7 @@ import type { ReferenceCheck } from '../../db/reference-check.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
 import { rowErrorColumns } from '../../db/tables.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
-import { encodeRowErrors, type RowError } from '../../workers/row-error.ts';
+import { RowErrorWriter } from '../../workers/row-error.ts';
 import type { AttemptObserver } from '../job-observer.ts';
 import { rowTarget } from '../resource-table.ts';
 import { type Resource, referencesOf } from '../resources/resource.ts';
@@ -103,17 +103,15 @@ async function load(
 
   const asSet = context.references === 'set';
   let accepted: Uint8Array | null = null;
-  const errors: RowError[] = [];
+  const errors = new RowErrorWriter(job.id);
   let startedAt = performance.now();
   const pass = (stage: 'look_up' | 'copy') => {
     context.observer.stagePassed(chunk.index, stage, performance.now() - startedAt);
     startedAt = performance.now();
   };
   if (way !== 'direct' || (asSet && !(await lockAllReferenced(tx, resource, parsed)))) {
-    const resolution = await resolveConflicts(tx, resource, parsed, asSet);
-    accepted = resolution.accepted;
-    errors.push(...resolution.errors);
-    if (way === 'probed') context.probeFirst = errors.length > 0;
+    accepted = await resolveConflicts(tx, resource, parsed, asSet, (error) => errors.write(error));
+    if (way === 'probed') context.probeFirst = errors.count > 0;
   }
   pass('look_up');
   // The references are checked and their rows held: the per-row triggers would find the same (db/reference-check.ts).
@@ -121,16 +119,15 @@ async function load(
 
   if (way === 'halved') {
     const halved = await loadHalved(context, tx, parsed, accepted ?? new Uint8Array(parsed.rows).fill(1));
-    accepted = halved.accepted;
-    errors.push(...halved.errors);
+    accepted = halved.loaded;
+    for (const error of halved.errors) errors.write(error);
   } else {
     const rows = accepted?.includes(0) ? selectRows(parsed, rowsOf(accepted)) : parsed.copy;
     if (rows.length > 0) await copyInto(tx, rowTarget(resource), rows);
   }
   pass('copy');
 
-  const reported = errors.length > 0 ? encodeRowErrors(job.id, errors) : null;
-  const errorTexts = [parsed.errors.copy, ...(reported ? [reported.copy] : [])].filter((text) => text.length > 0);
+  const errorTexts = [parsed.errors.copy, errors.copy].filter((text) => text.length > 0);
   if (errorTexts.length > 0)
     await copyInto(tx, { schema: 'bulk', table: 'row_errors', columns: rowErrorColumns }, ...errorTexts);
 
@@ -139,7 +136,7 @@ async function load(
   const jobErrors = await addProgress(tx, job, {
     successful: loaded,
     failed: rejected,
-    errors: parsed.errors.count + (reported?.count ?? 0),
+    errors: parsed.errors.count + errors.count,
     reachedBytes: chunk.sourceEnd,
   });
   if (jobErrors === null) throw new Overtaken();

@@ -12,7 +12,6 @@ import { resourceNamed } from '../resources/index.ts';
 import { referencesOf } from '../resources/resource.ts';
 import { inFileOrder, placeOf, selectRows, valueReader } from './chunk-rows.ts';
 import type { LoadContext } from './load-chunk.ts';
-import type { Resolution } from './resolve-conflicts.ts';
 
 /** What the driver tells of a refused row. */
 interface Refusal extends Error {
@@ -22,16 +21,20 @@ interface Refusal extends Error {
   where?: string;
 }
 
-/** @param accepted the rows to load; not changed. */
+/**
+ * @param accepted 1 for each row to load; not changed.
+ * @returns the same without the rows that were refused; the errors in file order.
+ */
 export async function loadHalved(
   context: Pick<LoadContext, 'resource' | 'constraints'>,
   tx: TransactionSql,
   chunk: ParsedChunk,
   accepted: Uint8Array,
-): Promise<Resolution> {
+): Promise<{ loaded: Uint8Array; errors: RowError[] }> {
   const { resource } = context;
   const target = rowTarget(resource);
-  const result: Resolution = { accepted: accepted.slice(), errors: [] };
+  const loaded = accepted.slice();
+  const errors: RowError[] = [];
   // Deferred constraints would otherwise refuse the commit, naming no row.
   await tx`SET CONSTRAINTS ALL IMMEDIATE`;
 
@@ -46,8 +49,8 @@ export async function loadHalved(
     });
     if (!refusal) continue;
     if (to - from === 1) {
-      result.accepted[first] = 0;
-      result.errors.push(explain(context, chunk, first, refusal));
+      loaded[first] = 0;
+      errors.push(explain(context, chunk, first, refusal));
       continue;
     }
     const named = lineOf(refusal, resource.name);
@@ -56,8 +59,7 @@ export async function loadHalved(
     if (cut === null) parts.push([from + ((to - from) >> 1), to], [from, from + ((to - from) >> 1)]);
     else parts.push([cut + 1, to], [cut, cut + 1], [from, cut]);
   }
-  result.errors.sort((a, b) => a.record - b.record);
-  return result;
+  return { loaded, errors: errors.sort((a, b) => a.record - b.record) };
 }
 
 /** @returns the refusal, after rolling back to where it began. @throws what is not about the rows. */

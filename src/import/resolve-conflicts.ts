@@ -6,63 +6,96 @@ import type { ParsedChunk } from '../../workers/messages.ts';
 import { duplicateError, type RowError, referenceError } from '../../workers/row-error.ts';
 import { keyExpression } from '../resource-table.ts';
 import { resourceNamed } from '../resources/index.ts';
-import { type Resource, referencesOf } from '../resources/resource.ts';
+import { type Field, type Resource, referencesOf } from '../resources/resource.ts';
 import { inFileOrder, placeOf, valueReader } from './chunk-rows.ts';
 
-export interface Resolution {
-  /** 1 for each row that may be loaded. */
-  accepted: Uint8Array;
-  errors: RowError[];
-}
+/**
+ * Rows whose keys are looked up at once. What a look-up leaves behind, some hundred bytes a row and key, is garbage before the
+ * next one: with a chunk's 15,000 rows at once the process took a hundred megabytes more (bench/README.md, "Conflicts").
+ */
+const rowsAtOnce = 2048;
 
-/** @param lockParents hold the referenced rows until the transaction ends, as the triggers would. */
+/**
+ * @param lockParents hold the referenced rows until the transaction ends, as the triggers would.
+ * @param report is told every error, in file order.
+ * @returns 1 for each row that may be loaded.
+ */
 export async function resolveConflicts(
   tx: TransactionSql,
   resource: Resource,
   chunk: ParsedChunk,
   lockParents: boolean,
-): Promise<Resolution> {
+  report: (error: RowError) => void,
+): Promise<Uint8Array> {
+  const references = await findParents(tx, resource, chunk, lockParents);
+  const keys = resource.keys.map((field) => ({ ...keyOf(resource, chunk, field), claimed: new Set<string>() }));
+  const accepted = new Uint8Array(chunk.rows);
   const rows = inFileOrder(chunk);
-  const keys = [];
-  for (const field of resource.keys) {
-    const given = valueReader(resource, chunk, field);
-    const fold = resource.fields[field]?.type === 'email' ? foldAscii : (text: string) => text;
-    // By row; keys are never NULL (src/resources/load-resources.ts).
-    const values = Array.from({ length: chunk.rows }, (_, row) => fold(given(row) as string));
-    const taken = await findExisting(tx, {
+  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+    const some = rows.slice(from, from + rowsAtOnce);
+    const lookedUp = [];
+    for (const key of keys) {
+      const values = some.map(key.folded);
+      lookedUp.push({
+        ...key,
+        values,
+        taken: await findExisting(tx, { ...key.probe, literal: arrayLiteral(new Set(values)) }),
+      });
+    }
+    for (const [n, row] of some.entries()) {
+      const place = placeOf(chunk, row);
+      let conflicts = 0;
+      for (const { field, given, values, taken, claimed } of lookedUp) {
+        const value = values[n] as string;
+        if (!taken.has(value) && !claimed.has(value)) continue;
+        conflicts++;
+        report(duplicateError(place, field, given(row)));
+      }
+      for (const { field, given, singular, existing } of references) {
+        const value = given(row);
+        if (value === null || existing.has(value)) continue;
+        conflicts++;
+        report(referenceError(place, field, singular, value));
+      }
+      if (conflicts > 0) continue;
+      accepted[row] = 1;
+      if (chunk.keysRepeat) for (const { values, claimed } of lookedUp) claimed.add(values[n] as string);
+    }
+  }
+  return accepted;
+}
+
+function keyOf(resource: Resource, chunk: ParsedChunk, field: string) {
+  const { type } = resource.fields[field] as Field;
+  const given = valueReader(resource, chunk, field);
+  const fold = type === 'email' ? foldAscii : (text: string) => text;
+  return {
+    field,
+    given,
+    // Keys are never NULL (src/resources/load-resources.ts).
+    folded: (row: number) => fold(given(row) as string),
+    probe: {
       table: resource.name,
       expression: keyExpression(resource, field),
-      type: resource.fields[field]?.type === 'uuid' ? 'uuid' : 'text',
-      literal: arrayLiteral(new Set(values)),
-    });
-    keys.push({ field, given, values, taken });
-  }
-  const references = [];
-  for (const reference of referencesOf(resource)) {
-    const sent = chunk.references.find(({ field }) => field === reference.field);
-    if (!sent) throw new Error(`the chunk lacks the values of ${reference.field}`);
-    const existing = await findReferenced(tx, reference.resource, sent, lockParents);
-    const { singular } = resourceNamed(reference.resource);
-    references.push({ field: sent.field, given: valueReader(resource, chunk, sent.field), singular, existing });
-  }
+      type: type === 'uuid' ? 'uuid' : 'text',
+    } as const,
+  };
+}
 
-  const accepted = new Uint8Array(chunk.rows);
-  const errors: RowError[] = [];
-  for (const row of rows) {
-    const place = placeOf(chunk, row);
-    const before = errors.length;
-    for (const { field, given, values, taken } of keys) {
-      if (taken.has(values[row] as string)) errors.push(duplicateError(place, field, given(row)));
-    }
-    for (const { field, given, singular, existing } of references) {
-      const value = given(row);
-      if (value !== null && !existing.has(value)) errors.push(referenceError(place, field, singular, value));
-    }
-    if (errors.length > before) continue;
-    accepted[row] = 1;
-    for (const { values, taken } of keys) taken.add(values[row] as string);
+async function findParents(tx: TransactionSql, resource: Resource, chunk: ParsedChunk, lock: boolean) {
+  const parents = [];
+  for (const { field, resource: parent } of referencesOf(resource)) {
+    const sent = chunk.references.find((reference) => reference.field === field);
+    if (!sent) throw new Error(`the chunk lacks the values of ${field}`);
+    const existing = await findReferenced(tx, parent, sent, lock);
+    parents.push({
+      field,
+      given: valueReader(resource, chunk, field),
+      singular: resourceNamed(parent).singular,
+      existing,
+    });
   }
-  return { accepted, errors };
+  return parents;
 }
 
 /** As PostgreSQL's lower() folds in the collation "C". */

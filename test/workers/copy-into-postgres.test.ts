@@ -7,7 +7,7 @@ import { rowErrorColumns } from '../../db/tables.ts';
 import { inFileOrder, valueReader } from '../../src/import/chunk-rows.ts';
 import { rowTarget } from '../../src/resource-table.ts';
 import { defineResource } from '../../src/resources/resource.ts';
-import { encodeRowErrors, type RowError } from '../../workers/row-error.ts';
+import { type RowError, RowErrorWriter } from '../../workers/row-error.ts';
 import { createDatabase } from '../databases.ts';
 import { jobId, parse } from './chunks.ts';
 
@@ -176,12 +176,17 @@ t.test('row errors can be stored, whatever they quote', async (t) => {
   await fc.assert(
     fc.asyncProperty(fc.uniqueArray(error, { selector: (one) => one.record, maxLength: 10 }), async (records) => {
       const errors = records.flatMap((one) => [one, { ...one, code: 'second' }]);
-      const { copy, count } = encodeRowErrors(jobId, errors);
-      t.equal(count, errors.length);
+      const writer = new RowErrorWriter(jobId);
+      for (const one of errors) writer.write(one);
+      t.equal(writer.count, errors.length);
       await sql`TRUNCATE bulk.row_errors`;
       await sql.begin(
         async (tx) =>
-          await copyInto(tx as TransactionSql, { schema: 'bulk', table: 'row_errors', columns: rowErrorColumns }, copy),
+          await copyInto(
+            tx as TransactionSql,
+            { schema: 'bulk', table: 'row_errors', columns: rowErrorColumns },
+            writer.copy,
+          ),
       );
       const rows =
         await sql`SELECT record::float8, n, line::float8, field, code, message, value FROM bulk.row_errors ORDER BY ctid`;
