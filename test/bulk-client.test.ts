@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
+import { freePort } from '../db/embedded/free-port.ts';
 import {
   BulkChecksumError,
   BulkClient,
@@ -15,7 +16,6 @@ import { build, temporaryFolder } from './build.ts';
 import { listen } from './client.ts';
 import { startProxy } from './db/cuttable-proxy.ts';
 import { holdJobs } from './hold-jobs.ts';
-import { unusedPort } from './run-command.ts';
 
 const faulty = new URL('../testdata/users_huge.csv', import.meta.url).pathname;
 
@@ -246,7 +246,7 @@ t.test('figures and descriptions', async (t) => {
 });
 
 t.test('a service that is away is a BulkConnectionError at once', async (t) => {
-  const port = await unusedPort();
+  const port = await freePort();
   const away = new BulkClient({ baseUrl: `http://127.0.0.1:${port}` });
   await t.rejects(away.overview(), BulkConnectionError);
   await t.rejects(away.overview(), {

@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { freePort } from '../db/embedded/free-port.ts';
 import type { ImportState } from '../src/client/index.ts';
 import { writeRecords } from '../testdata/write-records.ts';
 import { build, temporaryFolder } from './build.ts';
 import { listen, statusOf } from './client.ts';
 import { startProxy } from './db/cuttable-proxy.ts';
 import { holdJobs } from './hold-jobs.ts';
-import { type RunOptions, runCommand, unusedPort } from './run-command.ts';
+import { type RunOptions, runCommand } from './run-command.ts';
 
 const faulty = new URL('../testdata/users_huge.csv', import.meta.url).pathname;
 const script = '/usr/bin/script';
@@ -175,7 +176,7 @@ t.test('an export is a whole file, or none; who stops reading stops it', async (
 });
 
 t.test('what cannot be done is said in one line', async (t) => {
-  const port = await unusedPort();
+  const port = await freePort();
   const away = { BULK_URL: `127.0.0.1:${port}` };
   const [refused, missing, unknown, noKey, noWord, help] = await Promise.all([
     bulk(t, ['list', '--output', 'text'], { env: away }),

@@ -1,7 +1,6 @@
 // The command as people run it: a process of its own.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
 import type { Test } from 'tap';
 import { compileCache, plainNode } from './plain-node.ts';
 
@@ -58,14 +57,4 @@ export function runCommand(
     },
     ended: closed.then(([code]) => ({ code, ...text })),
   };
-}
-
-/** A port on which nobody listens. */
-export async function unusedPort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

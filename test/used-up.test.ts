@@ -367,10 +367,10 @@ t.test('descriptors, memory, errors', async (t) => {
     /** The thread that gets the chunk of record 301 dies as it would of hostile records. */
     const loseThreads = (times: number) => {
       let left = times;
-      parsePool.parse = async (request, signal) =>
+      parsePool.parse = async (request) =>
         request.firstRecord === 301 && left-- > 0
           ? await parsePool.piscina.run(request, { filename })
-          : await parse(request, signal);
+          : await parse(request);
     };
 
     loseThreads(1);
