@@ -331,13 +331,14 @@ t.test('a large table is read over two connections, as one snapshot', async (t) 
 
   // The second part begins, and breaks off while the first one has not begun.
   await holder`SELECT pg_advisory_lock(1)`;
-  const late = read(({ first }) =>
-    first ? gate : 'COPY (SELECT 1 / (5000 - n) FROM generate_series(1, 5000) n) TO STDOUT',
+  const late = t.rejects(
+    read(({ first }) => (first ? gate : 'COPY (SELECT 1 / (5000 - n) FROM generate_series(1, 5000) n) TO STDOUT')),
+    { code: '22012' },
   );
   await until(async () => (await busy(app)) === 1);
   await holder`SELECT pg_advisory_unlock(1)`;
   holder.release();
-  await t.rejects(late, { code: '22012' });
+  await late;
   await Promise.all(all.map(async () => await app.streams.slots.acquire())).then((slots) =>
     slots.map((free) => free()),
   );
