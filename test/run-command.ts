@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import type { Test } from 'tap';
 import { runBulk } from '../src/cli/run-bulk.ts';
+import { compileCache, plainNode } from './plain-node.ts';
 
 const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
 
@@ -40,11 +41,11 @@ export function runCommand(
   args: string[],
   { env, cwd, input, by }: RunOptions = {},
 ): RunCommand {
-  const command = [process.execPath, launcher, ...args];
+  const command = plainNode([launcher, ...args]).flat();
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(...withoutTap(program, rest), {
+  const child = spawn(program, rest, {
     cwd,
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', ...compileCache, ...env },
     stdio: 'pipe',
   });
   t.after(() => child.kill('SIGKILL'));

@@ -1,0 +1,12 @@
+/**
+ * A command that runs this Node as it is, for `spawn`. To every process that a test starts tap adds hooks of its own (by
+ * NODE_OPTIONS, whatever the environment given): they are loaded before the program, and once more in each of its threads.
+ */
+export function plainNode(args: readonly string[]): [program: string, args: string[]] {
+  return ['/usr/bin/env', ['-u', 'NODE_OPTIONS', process.execPath, ...args]];
+}
+
+/** For the environment of processes that are started often: what was compiled once is not compiled again. */
+export const compileCache = {
+  NODE_COMPILE_CACHE: new URL('../node_modules/.cache/compile', import.meta.url).pathname,
+};
