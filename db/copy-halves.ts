@@ -1,14 +1,26 @@
 // Two COPY statements that share one snapshot, each for half of a table's pages: as consistent as one statement, and two
-// processes of the server format the rows (PostgreSQL manual, "Snapshot Synchronization Functions").
-import type postgres from 'postgres';
+// processes of the server format the rows (PostgreSQL manual, "Snapshot Synchronization Functions"). Both hold the table's
+// lock before either reads a row: were it rewritten (VACUUM FULL, CLUSTER) or emptied (TRUNCATE) between the two, some of
+// its rows would come twice or not at all.
 import type { ReservedSql } from 'postgres';
 import type { Sql } from './client.ts';
-import { type CopiedRows, copyFrom, reserveSession } from './copy.ts';
+import { type CopiedRows, copyFrom, copyOut, reserveSession } from './copy.ts';
+import { sqlstateOf } from './sqlstate.ts';
 
 /** Of a table that is worth two sessions: 16 MiB take a tenth of a second to read out. */
 const leastPages = 2048;
 
 const begin = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
+
+/**
+ * A session has sent its half and waits for a slow reader to take it: idle to PostgreSQL, and no reason to end it.
+ * NOWAIT as pg_dump's workers do: who waits for the table between the two sessions waits for the first one to end.
+ */
+const hold = (table: string) =>
+  `SET LOCAL idle_in_transaction_session_timeout = 0; LOCK TABLE ${table} IN ACCESS SHARE MODE NOWAIT`;
+
+/** Somebody else has the table, or waits for it; the role may read its columns, but has no right to the table itself. */
+const lockRefused = new Set(['55P03', '42501']);
 
 /** Some of a table's rows. */
 export interface TablePart {
@@ -24,7 +36,7 @@ export const wholeTable: TablePart = { condition: null, first: true };
  * Takes up to two connections of the pool. Resolves when the server begins to send.
  * @param table quoted for SQL.
  * @param statementOf COPY … TO STDOUT of a part.
- * @returns the parts' rows; one part of a table that is small, or has no pages of its own (a view, a partitioned table).
+ * @returns the parts' rows; one part of a table that is small, has no pages of its own (it is partitioned), or is locked by somebody.
  * @throws as copyOut.
  */
 export async function copyHalves(
@@ -33,64 +45,42 @@ export async function copyHalves(
   statementOf: (part: TablePart) => string,
   signal?: AbortSignal,
 ): Promise<CopiedRows[]> {
-  const first = await beginSession(sql, begin, signal);
-  const split = await splitTable(sql, first, table, signal).catch(async (error) => {
-    await endSession(first);
-    throw error;
-  });
+  const sessions = await openHalves(sql, table, signal);
+  if (!sessions) return [await copyOut(sql, statementOf(wholeTable), signal)];
   // From here on each session is given back by its COPY.
-  if (!split) return [await copyFrom(first, statementOf(wholeTable), signal, 'ROLLBACK')];
-  const { second, middle } = split;
+  const { first, second, middle } = sessions;
   return await allOrNone([
     copyFrom(first, statementOf({ condition: `ctid < ${middle}`, first: true }), signal, 'ROLLBACK'),
     copyFrom(second, statementOf({ condition: `ctid >= ${middle}`, first: false }), signal, 'ROLLBACK'),
   ]);
 }
 
-/** @returns another session that sees what the first one sees, and where they divide the table; null: not worth it. */
-async function splitTable(sql: Sql, first: ReservedSql, table: string, signal?: AbortSignal) {
-  const asking = first<{ pages: number; snapshot: string }[]>`
-    SELECT (pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint)::float8 AS pages,
-      pg_export_snapshot() AS snapshot`;
-  const [found] = await unlessCancelled(asking, signal);
-  const { pages, snapshot } = found!;
-  if (pages < leastPages) return null;
-  const second = await beginSession(sql, `${begin}; SET TRANSACTION SNAPSHOT '${snapshot}'`, signal);
-  return { second, middle: `'(${Math.floor(pages / 2)},0)'::tid` };
-}
-
-/** The size waits for whoever has locked the table; so the signal must reach the server. */
-async function unlessCancelled<T extends readonly postgres.MaybeRow[]>(
-  query: postgres.PendingQuery<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  let cancelled: Promise<void> | undefined;
-  // When no request can be sent, the query ends when the lock does.
-  const cancel = () => {
-    cancelled = query.cancel()?.catch(() => {});
-  };
-  signal?.addEventListener('abort', cancel, { once: true });
-  try {
-    return await query;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener('abort', cancel);
-    // The server may act on it late: by then the session must not run somebody else's statement.
-    await cancelled;
-  }
-}
-
-async function beginSession(sql: Sql, statement: string, signal?: AbortSignal): Promise<ReservedSql> {
-  const session = await reserveSession(sql, signal);
-  try {
-    await session.unsafe(statement);
+/** @returns two sessions that see the same of a table, and where they divide it; null: one statement has to do. */
+async function openHalves(sql: Sql, table: string, signal?: AbortSignal) {
+  const opened: ReservedSql[] = [];
+  let failure: unknown;
+  const open = async (statement: string) => {
+    const session = await reserveSession(sql, signal);
+    opened.push(session);
+    await session.unsafe(`${statement}; ${hold(table)}`);
     return session;
+  };
+  try {
+    const first = await open(begin);
+    const [found] = await first<{ pages: number; snapshot: string }[]>`
+      SELECT (pg_relation_size(${table}::text::regclass) / current_setting('block_size')::bigint)::float8 AS pages,
+        pg_export_snapshot() AS snapshot`;
+    const { pages, snapshot } = found!;
+    if (pages >= leastPages) {
+      const second = await open(`${begin}; SET TRANSACTION SNAPSHOT '${snapshot}'`);
+      return { first, second, middle: `'(${Math.floor(pages / 2)},0)'::tid` };
+    }
   } catch (error) {
-    await endSession(session);
-    throw error;
+    failure = error;
   }
+  await Promise.all(opened.map(endSession));
+  if (failure !== undefined && !lockRefused.has(sqlstateOf(failure))) throw failure;
+  return null;
 }
 
 async function endSession(session: ReservedSql): Promise<void> {

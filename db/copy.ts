@@ -56,7 +56,7 @@ export async function copyOut(sql: Sql, statement: string, signal?: AbortSignal)
   return await copyFrom(await reserveSession(sql, signal), statement, signal);
 }
 
-/** @throws the signal's reason. */
+/** @throws the signal's reason; the driver's error when no connection can be made. */
 export async function reserveSession(sql: Sql, signal?: AbortSignal): Promise<ReservedSql> {
   signal?.throwIfAborted();
   const session = await unlessAborted(sql.reserve(), signal, (late) => late.release());
@@ -99,7 +99,8 @@ async function unlessAborted<T>(
     // A failure that comes late has nobody left to hear it: the caller has the signal's reason.
     work.then(discard, () => {});
   };
-  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
   try {
     return await Promise.race([work, aborted]);
   } finally {

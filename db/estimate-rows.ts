@@ -12,20 +12,22 @@ const timeoutMs = 500;
  * estimate otherwise.
  * @param query without parameters; its columns do not matter.
  * @param mayCount false: only the estimate.
+ * @throws PostgreSQL's 57014 when there is not even that within half a second: somebody has locked the table.
  */
 export async function estimateRows(sql: Sql, query: string, mayCount: boolean): Promise<RowCount> {
   const count = `SELECT count(*) AS rows FROM (${query}) AS counted`;
-  const estimate = { rows: (await planQuery(sql, query)).rows, estimated: true };
-  if (!mayCount || (await planQuery(sql, count)).cost > cheapCost) return estimate;
+  let estimate: RowCount | undefined;
   try {
     return await sql.begin(async (tx) => {
       await tx.unsafe(`SET LOCAL statement_timeout = ${timeoutMs}`);
+      estimate = { rows: (await planQuery(tx, query)).rows, estimated: true };
+      if (!mayCount || (await planQuery(tx, count)).cost > cheapCost) return estimate;
       const [counted] = await tx.unsafe<[{ rows: number }]>(count);
       return { rows: counted.rows, estimated: false };
     });
   } catch (error) {
     // query_canceled: it took longer than the planner thought.
-    if (sqlstateOf(error) === '57014') return estimate;
+    if (estimate && sqlstateOf(error) === '57014') return estimate;
     throw error;
   }
 }

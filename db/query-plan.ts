@@ -1,4 +1,4 @@
-import type { Sql } from './client.ts';
+import type { Sql, TransactionSql } from './client.ts';
 
 export interface QueryPlan {
   /** The planner's estimate, from the tables' sizes and the statistics of their last ANALYZE. */
@@ -8,7 +8,7 @@ export interface QueryPlan {
 }
 
 /** @param query without parameters. */
-export async function planQuery(sql: Sql, query: string): Promise<QueryPlan> {
+export async function planQuery(sql: Sql | TransactionSql, query: string): Promise<QueryPlan> {
   const [row] = await sql.unsafe<[{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number; 'Total Cost': number } }] }]>(
     `EXPLAIN (FORMAT JSON) ${query}`,
   );

@@ -11,12 +11,15 @@ import { problem } from '../src/problems.ts';
 
 const folder = join(import.meta.dirname, '../console');
 
-/** Name under /console/vendor/ → what the page's import map calls it. */
-const libraries: Readonly<Record<string, string>> = {
-  'preact.mjs': 'preact',
-  'preact-hooks.mjs': 'preact/hooks',
-  'htm.mjs': 'htm',
-  'htm-preact.mjs': 'htm/preact',
+/** Name under /console/vendor/ → what the page's import map calls it, or which file beside that it imports. */
+const libraries: Readonly<Record<string, readonly [name: string, file?: string]>> = {
+  'preact.mjs': ['preact'],
+  'preact-hooks.mjs': ['preact/hooks'],
+  'htm.mjs': ['htm'],
+  'htm-preact.mjs': ['htm/preact'],
+  'eventsource-parser/index.js': ['eventsource-parser'],
+  'eventsource-parser/parse.js': ['eventsource-parser', 'parse.js'],
+  'eventsource-parser/errors.js': ['eventsource-parser', 'errors.js'],
 };
 
 export default fp(
@@ -25,7 +28,8 @@ export default fp(
     const served = new Map([
       ...globSync('**/*.{css,js,svg}', { cwd: folder }).map((name) => [name, join(folder, name)] as const),
       ...Object.entries(libraries).map(
-        ([name, library]) => [`vendor/${name}`, fileURLToPath(import.meta.resolve(library))] as const,
+        ([name, [library, file = '']]) =>
+          [`vendor/${name}`, fileURLToPath(new URL(file, import.meta.resolve(library)))] as const,
       ),
     ]);
     const page = preloadModules(readFileSync(join(folder, 'index.html'), 'utf8'), [...served.keys()]);

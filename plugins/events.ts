@@ -54,12 +54,14 @@ export default fp<EventsOptions>(
     });
     telemetry.listen({ jobEnded: () => feeds.look() });
 
+    let stopping = false;
     /** Open streams, with the API key that each belongs to. */
     const open = new Map<EventStream, string | undefined>();
     const heartbeats = setInterval(() => {
       for (const stream of open.keys()) stream.beat();
     }, heartbeatMs).unref();
     app.addHook('preClose', async () => {
+      stopping = true;
       clearInterval(heartbeats);
       for (const stream of open.keys()) stream.stop();
       feeds.close();
@@ -94,7 +96,10 @@ export default fp<EventsOptions>(
         unfollow();
       });
       endStalledResponse(reply.raw, config.clientPace);
-      return reply.send(stream);
+      reply.send(stream);
+      // It was asked for before the stop, and would have missed it.
+      if (stopping) stream.stop();
+      return reply;
     }
 
     for (const type of ['import', 'export'] as const) {

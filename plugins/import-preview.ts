@@ -6,14 +6,14 @@ import { type Static, Type } from 'typebox';
 import { checkImportRequest } from '../src/import/accept-import.ts';
 import { importDocs } from '../src/import/import-docs.ts';
 import { guessFormat, type Preview, previewFile } from '../src/import/preview-file.ts';
-import { problem } from '../src/problems.ts';
+import { type Problem, problem } from '../src/problems.ts';
 import { formats } from '../src/resources/formats.ts';
 import { resources } from '../src/resources/index.ts';
 import { Slots } from '../src/slots.ts';
 
 const maxSampleBytes = 1024 * 1024;
-/** Previews that are read at once; others wait. */
-const maxPreviews = 2;
+/** Previews that are read at once; so many others wait, each with its sample in memory. */
+const [maxPreviews, maxWaiting, retrySeconds] = [2, 16, 2];
 
 const Count = Type.Integer({ minimum: 0 });
 const PreviewQuery = Type.Object(
@@ -42,6 +42,7 @@ export const PreviewSchema = Type.Object(
         name: Type.String({ description: 'Cut at 100 characters.' }),
         field: Type.Union([Type.String(), Type.Null()], { description: 'The field it feeds; null: it is ignored.' }),
       }),
+      { description: 'The first 1000.' },
     ),
     missing_columns: Type.Array(Type.String(), { description: 'Required fields that no column feeds.' }),
     records: Type.Array(
@@ -77,6 +78,7 @@ export const PreviewSchema = Type.Object(
 export default fp(
   async (instance) => {
     const slots = new Slots(maxPreviews);
+    let asking = 0;
     // Its parser is for this route alone.
     await instance.register(async (scope) => {
       const app = scope.withTypeProvider<TypeBoxTypeProvider>();
@@ -105,16 +107,20 @@ export default fp(
             ...{ resource: query.resource ?? [...resources.keys()][0]!, fileName: query.file_name },
             ...{ format: query.format ?? guessFormat(query.file_name, bytes), delimiter: query.delimiter },
           });
-          const release = await slots.acquire(gone.signal);
+          if (asking >= maxPreviews + maxWaiting) throw refuseForNow();
+          asking++;
+          let release = () => {};
           try {
+            release = await slots.acquire(gone.signal);
             const preview = await previewFile(
               { ...asked, bytes, whole: query.whole, resource: query.resource ?? null },
               config.import.maxRecordBytes,
-              async (request) => await parsePool.preview(request, gone.signal),
+              parsePool.preview,
               gone.signal,
             );
             return view(preview);
           } finally {
+            asking--;
             release();
           }
         },
@@ -123,6 +129,11 @@ export default fp(
   },
   { name: 'import-preview', dependencies: ['auth', 'parse-pool', 'problem-details'] },
 );
+
+function refuseForNow(): Problem {
+  const detail = 'too many files are being looked at; try again in a moment, or import the file';
+  return problem('too_busy', detail, {}, { 'retry-after': String(retrySeconds) });
+}
 
 function view({ guess, missing, failure, ...preview }: Preview): Static<typeof PreviewSchema> {
   const { resource, format, delimiter, columns, records, checked, rejected } = preview;

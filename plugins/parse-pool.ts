@@ -5,6 +5,7 @@ import { Piscina } from 'piscina';
 import { type ChunkMemory, createChunkMemory } from '../src/import/chunk-memory.ts';
 import { runInThreads } from '../src/run-in-threads.ts';
 import { Slots } from '../src/slots.ts';
+import { watchStarts } from '../src/watch-starts.ts';
 import { type ParsedChunk, type ParseRequest, recordStride } from '../workers/messages.ts';
 import type { PreviewedChunk, PreviewRequest } from '../workers/preview-messages.ts';
 
@@ -13,9 +14,9 @@ export interface ParsePool {
    * Parses a chunk in a thread; the request's buffers are transferred and gone afterwards.
    * @throws NoThread.
    */
-  parse(request: ParseRequest, signal?: AbortSignal): Promise<ParsedChunk>;
+  parse(request: ParseRequest): Promise<ParsedChunk>;
   /** Reads a chunk in a thread without loading it. @throws NoThread. */
-  preview(request: PreviewRequest, signal: AbortSignal): Promise<PreviewedChunk>;
+  preview(request: PreviewRequest): Promise<PreviewedChunk>;
   readonly chunkSlots: Slots;
   readonly chunkMemory: ChunkMemory;
   /** For metrics and health. */
@@ -50,16 +51,19 @@ export default fp<ParsePoolOptions>(
     // The same threads, doing something else.
     const runPreview = runInThreads(piscina as unknown as Piscina<PreviewRequest, PreviewedChunk>);
     const runParse = runInThreads(piscina);
+    const started = watchStarts(piscina);
     const previewFile = new URL('../workers/preview-chunk.ts', import.meta.url).href;
     piscina.on('error', (error) => app.log.error({ err: error }, 'A parse thread failed'));
-    app.addHook('onClose', async () => await piscina.close());
+    app.addHook('onClose', async () => {
+      await started();
+      await piscina.close();
+    });
     app.decorate('parsePool', {
       piscina,
       chunkSlots: new Slots(chunks),
       chunkMemory: createChunkMemory(chunkBytes, chunkRecords * recordStride * Uint32Array.BYTES_PER_ELEMENT, chunks),
-      parse: async (request, signal) =>
-        await runParse(request, { signal, transferList: [request.bytes.buffer, request.table.buffer] }),
-      preview: async (request, signal) => await runPreview(request, { filename: previewFile, signal }),
+      parse: async (request) => await runParse(request, { transferList: [request.bytes.buffer, request.table.buffer] }),
+      preview: async (request) => await runPreview(request, { filename: previewFile }),
     } satisfies ParsePool);
   },
   { name: 'parse-pool' },

@@ -34,9 +34,3 @@ export interface ChunkStart {
   firstLine: number;
   records: number;
 }
-
-/** What others of the process like to know. */
-export interface JobListener {
-  chunkLoaded?(job: Job, counts: { loaded: number; rejected: number }): void;
-  jobEnded?(job: Job): void;
-}

@@ -2,10 +2,12 @@
 // thread that ended, but gives up for good once a replacement ends in its own start (too little memory at that moment, a
 // file that cannot be read): tasks in its queue then wait for a thread that nobody starts. Only a new task starts one. So
 // what waits while there is no thread is taken back and asked for again, a few times with growing pauses.
+// Nothing that has begun is ever taken back: Piscina would end its thread, and to end one while it loads code may end the
+// process (src/watch-starts.ts).
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 
-type RunOptions = NonNullable<Parameters<Piscina['run']>[1]>;
+type RunOptions = Omit<NonNullable<Parameters<Piscina['run']>[1]>, 'signal'>;
 
 /** Together three seconds, and the starts themselves. */
 const pausesMs = [50, 200, 750, 2_000];
@@ -19,7 +21,7 @@ export class NoThread extends Error {
 
 /**
  * @returns what `piscina.run` does, with that rule. What it transfers is still the caller's while it waits.
- * @throws NoThread; the signal's reason in an AbortError, as Piscina does; what the task throws.
+ * @throws NoThread; what the task throws.
  */
 export function runInThreads<Task, Result>(piscina: Piscina<Task, Result>) {
   const running = new Set<AbortController>();
@@ -30,19 +32,18 @@ export function runInThreads<Task, Result>(piscina: Piscina<Task, Result>) {
   // The thread is taken from the list after this event.
   piscina.on('workerDestroy', () => setImmediate(takeBack));
 
-  return async (task: Task, { signal, ...options }: RunOptions & { signal?: AbortSignal }): Promise<Result> => {
+  return async (task: Task, options: RunOptions): Promise<Result> => {
     for (const pauseMs of [...pausesMs, null]) {
       const stranded = new AbortController();
       running.add(stranded);
       try {
-        const either = signal ? AbortSignal.any([signal, stranded.signal]) : stranded.signal;
-        return await piscina.run(task, { ...options, signal: either });
+        return await piscina.run(task, { ...options, signal: stranded.signal });
       } catch (error) {
-        if (!stranded.signal.aborted || signal?.aborted) throw error;
+        if (!stranded.signal.aborted) throw error;
       } finally {
         running.delete(stranded);
       }
-      if (pauseMs !== null) await pause(pauseMs, undefined, { signal });
+      if (pauseMs !== null) await pause(pauseMs);
     }
     throw new NoThread();
   };

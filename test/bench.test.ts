@@ -14,6 +14,7 @@ import { steadyLoad } from '../bench/steady-load.ts';
 import { type Connection, openPool } from '../db/client.ts';
 import { temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
+import { plainNode } from './plain-node.ts';
 
 const program = join(import.meta.dirname, '../bench/run.ts');
 
@@ -42,7 +43,7 @@ interface Run {
 }
 
 async function bench(args: string[], env: NodeJS.ProcessEnv = process.env): Promise<Run> {
-  const run = promisify(execFile)(process.execPath, [program, ...args], { env });
+  const run = promisify(execFile)(...plainNode([program, ...args]), { env });
   return await run.then(
     (said) => ({ ...said, code: 0 }),
     (error: Run) => error,

@@ -11,7 +11,7 @@ import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createDatabase } from './databases.ts';
 import { environment } from './environment.ts';
-import { undocumentedResponses } from './watch-responses.ts';
+import { takeFaults } from './watch-responses.ts';
 
 export { environment };
 
@@ -31,12 +31,15 @@ export async function build(test: Pick<Test, 'after'>, env: Record<string, strin
   const folder = await temporaryFolder(test);
   const connection = await createDatabase(test);
   const app = await buildApp(loadConfig({ ...environment(connection, folder), ...env }));
-  test.after(async () => {
-    await app.close();
-    const faults = undocumentedResponses(app);
-    if (faults.length > 0) throw new Error(`not as documented:\n${faults.join('\n')}`);
-  });
+  test.after(async () => await close(app));
   return app;
+}
+
+/** @throws when a response of the app was not as documented. */
+async function close(app: FastifyInstance): Promise<void> {
+  await app.close();
+  const faults = takeFaults(app);
+  if (faults.length > 0) throw new Error(`not as documented:\n${faults.join('\n')}`);
 }
 
 /** @returns one of the shared apps, with these variables over those of `environment()`; nothing is there yet. */
@@ -45,7 +48,7 @@ export type FreshApp = (env?: Record<string, string>) => Promise<FastifyInstance
 /**
  * Apps for all tests of a file, since to start one takes longer than most tests: services on one database and the same
  * folders. Whichever is free runs a job; chunks are cut as the app says that accepted it. Before a test gets one, all that
- * earlier tests left is taken away, once their jobs have ended.
+ * earlier tests left is taken away, once their jobs have ended. The file fails as with `build()`.
  * @param root tap itself. What is open would keep it from ending: the file must end with `t.end()`.
  */
 export async function shareApps(root: Pick<Test, 'after'>): Promise<FreshApp> {
@@ -54,8 +57,8 @@ export async function shareApps(root: Pick<Test, 'after'>): Promise<FreshApp> {
   const sql = openPool(connection, { max: 1, name: 'test' });
   const apps = new Map<string, FastifyInstance>();
   root.after(async () => {
-    await Promise.all([...apps.values()].map((app) => app.close()));
     await sql.end();
+    await Promise.all([...apps.values()].map(close));
   });
 
   const busy = async () =>

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { freePort } from '../db/embedded/free-port.ts';
 import { followJobs } from '../src/cli/follow-jobs.ts';
 import { Interrupted } from '../src/cli/outcome.ts';
 import { Output } from '../src/cli/output.ts';
@@ -15,7 +16,7 @@ import { build, temporaryFolder } from './build.ts';
 import { listen } from './client.ts';
 import { startProxy } from './db/cuttable-proxy.ts';
 import { holdJobs } from './hold-jobs.ts';
-import { callCommand as bulk, type RunOptions, runCommand, unusedPort } from './run-command.ts';
+import { callCommand as bulk, type RunOptions, runCommand } from './run-command.ts';
 
 const faulty = new URL('../testdata/users_huge.csv', import.meta.url).pathname;
 const script = '/usr/bin/script';
@@ -227,7 +228,7 @@ t.test('an export is a whole file, or none; who stops reading stops it', async (
 });
 
 t.test('what cannot be done is said in one line', async (t) => {
-  const port = await unusedPort();
+  const port = await freePort();
   const refused = await bulk(['list', '--output', 'text', '--url', `127.0.0.1:${port}`]);
   t.equal(refused.code, 4);
   t.match(

@@ -1,6 +1,7 @@
-// Whether a response is one that the OpenAPI document tells of: its status, headers, content type and JSON body. Stricter
-// than the document where it may be: a property that is not described is a fault, unless a schema says that there may
-// be more (additionalProperties).
+// Whether a response is one that the OpenAPI document tells of: its status, headers, content type, and JSON in its body or
+// its events. Stricter than the document where it may be: a property that is not described is a fault, unless a schema
+// says that there may be more (additionalProperties).
+import type { ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { OpenApiDocument, Operation } from '../src/openapi/operation.ts';
 import { responseHeaders } from '../src/openapi/response-headers.ts';
@@ -23,8 +24,6 @@ interface Path {
 }
 
 type Content = NonNullable<Operation['responses'][string]['content']>;
-
-const described = Object.keys(responseHeaders).map((name) => name.toLowerCase());
 
 export class Contract {
   readonly #paths: readonly Path[];
@@ -61,7 +60,7 @@ export class Contract {
     if (!documented) return [`status ${status} is not documented`];
     const place = ['paths', path.template, key, 'responses', String(status), 'content'];
     return [
-      ...headerFaults(response, Object.keys(documented.headers ?? {})),
+      ...this.#headerFaults(response, Object.keys(documented.headers ?? {})),
       ...this.#contentFaults(response, documented.content ?? {}, place),
     ];
   }
@@ -71,30 +70,49 @@ export class Contract {
     if (sent === undefined) return body ? ['a body without a content type'] : [];
     const type = Object.keys(documented).find((known) => baseOf(known) === baseOf(String(sent)));
     if (type === undefined) return [`content type ${sent} is not documented`];
-    if (method === 'HEAD' || body === undefined || !/[/+]json$/.test(baseOf(type))) return [];
+    if (method === 'HEAD' || body === undefined) return [];
+    if (baseOf(type) === 'text/event-stream') return this.#eventFaults(body);
+    if (!/[/+]json$/.test(baseOf(type))) return [];
     // A part of a file, or what its client sent.
     if ('format' in documented[type]!.schema) return [];
-    const check = this.#ajv.getSchema(`openapi#/${[...place, type, 'schema'].map(pointer).join('/')}`);
-    if (!check) throw new Error(`no schema at ${place.join(' ')} ${type}`);
+    const check = this.#schema([...place, type, 'schema']);
     const value = parse(body);
-    if (value === undefined) return ['the body is no JSON'];
-    if (check(value)) return [];
-    return (check.errors ?? []).map(({ instancePath, message, params }) => {
-      return `${instancePath || 'the body'} ${message} ${JSON.stringify(params)}`;
+    return value === undefined ? ['the body is no JSON'] : faultsIn(value, check, 'the body');
+  }
+
+  /** What is not as documented in the jobs that events hold: an export, or an import without its row errors. */
+  #eventFaults(body: string): string[] {
+    return [...body.matchAll(/^data: (.*)\n/gm)].flatMap(([, json = '']) => {
+      const job = parse(json);
+      if (typeof job !== 'object' || job === null) return ['an event has no job'];
+      const isImport = 'type' in job && job.type === 'import';
+      const check = this.#schema(['components', 'schemas', isImport ? 'Import' : 'Export']);
+      return faultsIn(isImport ? { ...job, errors: [] } : job, check, 'an event');
     });
+  }
+
+  #headerFaults({ headers }: SentResponse, documented: string[]): string[] {
+    return Object.entries(responseHeaders).flatMap(([name, header]) => {
+      const sent = headers[name.toLowerCase()];
+      const isDocumented = documented.includes(name);
+      if (sent === undefined) return 'required' in header && isDocumented ? [`header ${name} is missing`] : [];
+      if (!isDocumented) return [`header ${name} is not documented`];
+      return faultsIn(String(sent), this.#schema(['components', 'headers', name, 'schema']), `header ${name}`);
+    });
+  }
+
+  #schema(place: string[]): ValidateFunction {
+    const check = this.#ajv.getSchema(`openapi#/${place.map(pointer).join('/')}`);
+    if (!check) throw new Error(`no schema at ${place.join(' ')}`);
+    return check;
   }
 }
 
-function headerFaults({ headers }: SentResponse, documented: string[]): string[] {
-  const names = documented.map((name) => name.toLowerCase());
-  const undocumented = described.filter((name) => headers[name] !== undefined && !names.includes(name));
-  const missing = Object.entries(responseHeaders).filter(([name, header]) => {
-    return 'required' in header && documented.includes(name) && headers[name.toLowerCase()] === undefined;
+function faultsIn(value: unknown, check: ValidateFunction, name: string): string[] {
+  if (check(value)) return [];
+  return (check.errors ?? []).map(({ instancePath, message, params }) => {
+    return `${instancePath || name} ${message} ${JSON.stringify(params)}`;
   });
-  return [
-    ...undocumented.map((name) => `header ${name} is not documented`),
-    ...missing.map(([name]) => `header ${name} is missing`),
-  ];
 }
 
 /** A copy in which objects have no other properties than those described. Parts of a whole (allOf) are let be. */

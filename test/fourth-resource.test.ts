@@ -1,35 +1,19 @@
 // A resource is one definition file and one migration: a copy of the project gets both, as docs/your-own-resource.md has
 // them, and nothing else. Then the commands of that page are typed, and answered as it says.
-import { execFile, spawnSync } from 'node:child_process';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t from 'tap';
 import { environment, temporaryFolder } from './build.ts';
 import { createEmptyDatabase } from './databases.ts';
 import { call, follow, startService, upload } from './service-process.ts';
+import { blocksOf, typeCommands, withoutCurl } from './type-commands.ts';
 
 const root = join(import.meta.dirname, '..');
 
-const tutorial = await readFile(join(root, 'docs/your-own-resource.md'), 'utf8');
-const blocks = [...tutorial.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, kind, content = '']) => ({
-  kind,
-  content,
-}));
+const tutorial = 'docs/your-own-resource.md';
+const blocks = await blocksOf(tutorial);
 const [definition = '', migration = ''] = blocks.filter(({ kind }) => kind === 'ts').map(({ content }) => content);
 const file = blocks.find(({ kind }) => kind === 'csv')?.content ?? '';
-
-/** What is typed behind `$`, and what is printed then: `…` stands for anything. */
-const steps = blocks
-  .filter(({ kind }) => kind === 'console')
-  .flatMap(({ content }) => content.split(/^\$ /m).slice(1))
-  .map((step) => {
-    const [command = '', ...output] = step.split('\n');
-    return { command, output: output.join('\n').trim() };
-  });
-
-const asPattern = (output: string) =>
-  new RegExp(`^${output.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&').replaceAll('…', '.*')}$`);
 
 interface Import {
   job_id: string;
@@ -64,26 +48,9 @@ t.test('a definition and a migration make a resource', async (t) => {
   const [user] = (await readFile(join(root, 'testdata/seed_users.csv'), 'utf8')).split('\n').slice(1);
   const userId = user?.split(',')[0];
 
-  const noCurl = spawnSync('curl', ['-V']).error && !process.env.CI ? 'curl not installed (.ci/install-tools)' : false;
-  await t.test('the commands of the tutorial answer as it says', { skip: noCurl }, async (t) => {
+  await t.test('the commands of the tutorial answer as it says', { skip: withoutCurl }, async (t) => {
     await writeFile(join(folder, 'reviews.csv'), file);
-    t.ok(steps.length > 5);
-    const documented = steps[0]?.output.match(/"job_id":"([^"]+)"/)?.[1] ?? '';
-    let job = documented;
-    for (const { command, output } of steps) {
-      // Typed by hand in the meantime.
-      if (command === `JOB=${documented}`) {
-        await follow<Import>(`${url}/v1/imports/${job}`, ({ status }) => !/pending|processing/.test(status));
-        continue;
-      }
-      const here = command.replace('localhost:8080', new URL(url).host);
-      const { stdout } = await promisify(execFile)('sh', ['-c', here], {
-        cwd: folder,
-        env: { PATH: process.env.PATH, JOB: job },
-      });
-      if (job === documented) job = JSON.parse(stdout).job_id;
-      t.match(stdout.trim(), asPattern(output.replaceAll(documented, job)), command);
-    }
+    t.ok((await typeCommands(t, tutorial, { url, folder })) > 5);
   });
 
   const id = (n: number) => `00000000-0000-4000-8000-00000000000${n}`;
@@ -104,11 +71,11 @@ t.test('a definition and a migration make a resource', async (t) => {
     ],
   );
 
-  t.match(await call(`${url}/metrics`), { database: { users: 10, reviews: noCurl ? 4 : 6 } });
+  t.match(await call(`${url}/metrics`), { database: { users: 10, reviews: withoutCurl ? 4 : 6 } });
   const text = await (await fetch(`${url}/metrics`, { headers: { accept: 'text/plain' } })).text();
   t.match(text, /resource="reviews"/);
   const list = await call<{ imports: Import[] }>(`${url}/v1/imports?resource=reviews`);
-  t.equal(list.imports.length, noCurl ? 3 : 4);
+  t.equal(list.imports.length, withoutCurl ? 3 : 4);
   t.match(await call(`${url}/v1/imports/${faulty.job_id}/errors`), { error_count: 3 });
   const exported = await (await fetch(`${url}/v1/exports?resource=reviews&format=csv&code=r-2`)).text();
   t.match(exported, new RegExp(`^id,code,user_id,verdict,note,at\\n${id(2)},r-2,${userId},bad,Note 2,[^\\n]+\\n$`));

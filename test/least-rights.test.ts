@@ -1,4 +1,4 @@
-// The README's GRANT statements, as they stand there: with them and nothing else the service imports and exports.
+// The GRANT statements of docs/database.md, as they stand there: with them and nothing else the service imports and exports.
 import { readFile } from 'node:fs/promises';
 import t, { type Test } from 'tap';
 import { type Connection, openPool, type Sql } from '../db/client.ts';
@@ -13,13 +13,9 @@ import { importFile } from './client.ts';
 import { createDatabase } from './databases.ts';
 
 const root = new URL('../', import.meta.url);
-const [, section = ''] =
-  (await readFile(new URL('README.md', root), 'utf8'))
-    .split(/^### /m)
-    .find((part) => part.startsWith('With your own'))
-    ?.split(/^(?=15 or)/m) ?? [];
+const page = await readFile(new URL('docs/database.md', root), 'utf8');
 const [atFirst = '', making = '', made = '', others = '', fast = '', revoking = ''] = [
-  ...section.matchAll(/^```sql\n(.*?)^```/gms),
+  ...page.matchAll(/^```sql\n(.*?)^```/gms),
 ].map(([, statements]) => statements);
 const password = 'change-me-please';
 
@@ -28,11 +24,11 @@ interface Database {
   connection: Connection;
   /** As a superuser, in the database. */
   admin: Sql;
-  /** Statements of the README, for this database and role. */
+  /** Statements of the page, for this database and role. */
   run(statements: string): Promise<void>;
 }
 
-/** A database and a role by the README's first statements, and nothing that everybody may. */
+/** A database and a role by the page's first statements, and nothing that everybody may. */
 async function prepare(t: Test): Promise<Database> {
   const server = await createDatabase(t);
   const outside = openPool(server, { max: 1, name: 'test' });
@@ -87,7 +83,7 @@ async function checkOf(resource: string, { connection }: Database): Promise<stri
   }
 }
 
-t.test('the README has the statements', async (t) => {
+t.test('the page has the statements', async (t) => {
   for (const statements of [atFirst, making, made, others, fast, revoking]) t.match(statements, /bulk_service/);
 });
 

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { type KyselyPlugin, type RootOperationNode, type Transaction, UpdateQueryNode } from 'kysely';
 import t from 'tap';
 import type { Database } from '../db/tables.ts';
-import { build } from './build.ts';
+import { shareApps } from './build.ts';
 import { ended, post } from './client.ts';
 
 const file = {
@@ -63,8 +63,10 @@ function loseEnd(app: FastifyInstance, when: 'before' | 'after'): void {
   db.updateTable = losing.updateTable.bind(losing) as typeof db.updateTable;
 }
 
+const fresh = await shareApps(t);
+
 t.test('the answer to COMMIT is lost: the job is there, and its file too', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   loseCommit(app, 'after');
   const accepted = await post(app, { ...file, headers: { 'idempotency-key': 'key' } });
   t.equal(accepted.statusCode, 202, accepted.body);
@@ -75,7 +77,7 @@ t.test('the answer to COMMIT is lost: the job is there, and its file too', async
 });
 
 t.test('the connection is lost before COMMIT: 503, and neither job nor file', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   const { transaction } = app.db;
   loseCommit(app, 'before');
   const refused = await post(app, file);
@@ -88,7 +90,7 @@ t.test('the connection is lost before COMMIT: 503, and neither job nor file', as
 
 for (const when of ['before', 'after'] as const) {
   t.test(`the connection is lost ${when} an export is ended: it ends with one file`, async (t) => {
-    const app = await build(t);
+    const app = await fresh();
     loseEnd(app, when);
     const accepted = await app.inject({ method: 'POST', url: '/v1/exports', payload: { resource: 'users' } });
     const job = await ended<{ status: string; download_url: string }>(app, accepted.json().job_id, 'exports');
@@ -98,3 +100,5 @@ for (const when of ['before', 'after'] as const) {
     t.match(await app.sql`SELECT attempt FROM bulk.jobs`, [{ attempt: 1 }]);
   });
 }
+
+t.end();

@@ -1,10 +1,10 @@
 // The command as people run it, a process of its own; and the same as a function, for what does not depend on that.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
 import { PassThrough, Writable } from 'node:stream';
 import type { Test } from 'tap';
 import { runBulk } from '../src/cli/run-bulk.ts';
+import { compileCache, plainNode } from './plain-node.ts';
 
 const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
 
@@ -30,22 +30,17 @@ export interface RunOptions {
   by?: (command: string[]) => string[];
 }
 
-/** The command without the modules that tap has every child process load first, through this variable. */
-export function withoutTap(program: string, args: string[]): [program: string, args: string[]] {
-  return ['env', ['--unset=NODE_OPTIONS', program, ...args]];
-}
-
 /** Killed when the test ends. */
 export function runCommand(
   t: Pick<Test, 'after'>,
   args: string[],
   { env, cwd, input, by }: RunOptions = {},
 ): RunCommand {
-  const command = [process.execPath, launcher, ...args];
+  const command = plainNode([launcher, ...args]).flat();
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(...withoutTap(program, rest), {
+  const child = spawn(program, rest, {
     cwd,
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', ...compileCache, ...env },
     stdio: 'pipe',
   });
   t.after(() => child.kill('SIGKILL'));
@@ -93,14 +88,4 @@ export async function callCommand(
     });
   const surroundings = { stdin: () => stdin, stdout: collect('stdout'), stderr: collect('stderr'), signal };
   return { code: await runBulk(args, surroundings), ...text };
-}
-
-/** A port on which nobody listens. */
-export async function unusedPort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

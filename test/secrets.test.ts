@@ -9,6 +9,7 @@ import t from 'tap';
 import { openPool } from '../db/client.ts';
 import { environment, temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
+import { plainNode } from './plain-node.ts';
 import { startService } from './service-process.ts';
 
 const password = 'pa$$word/0f7be2c49d';
@@ -33,7 +34,7 @@ const shownIn = (said: string) => forms.filter((form) => said.includes(form));
 
 /** Everything that a start that fails says. */
 async function failedStart(env: Record<string, string>): Promise<string> {
-  const child = spawn(process.execPath, ['src/server.ts'], {
+  const child = spawn(...plainNode(['src/server.ts']), {
     cwd: new URL('../', import.meta.url).pathname,
     env: { PATH: process.env.PATH ?? '', PORT: '0', ...env },
     // One that does not fail.

@@ -15,6 +15,7 @@ import { loadConfig } from '../src/config.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
 import { environment, temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
+import { plainNode } from './plain-node.ts';
 import { startService, upload } from './service-process.ts';
 
 type Env = Record<string, string>;
@@ -24,7 +25,7 @@ t.jobs = 2;
 
 /** Runs `node src/server.ts` to its end. */
 async function run(args: string[], env: Env = {}) {
-  const child = spawn(process.execPath, ['src/server.ts', ...args], {
+  const child = spawn(...plainNode(['src/server.ts', ...args]), {
     cwd: join(import.meta.dirname, '..'),
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -108,7 +109,7 @@ t.test('PORT=0 logs the port that was picked; SIGTERM ends with 0', async (t) =>
 
 t.test('for people there are hints', async (t) => {
   const env = { ...(await setUp(t)), LOG_FORMAT: 'pretty', PORT: '0', PATH: process.env.PATH ?? '' };
-  const child = spawn(process.execPath, ['src/server.ts'], { cwd: join(import.meta.dirname, '..'), env });
+  const child = spawn(...plainNode(['src/server.ts']), { cwd: join(import.meta.dirname, '..'), env });
   t.after(() => child.kill('SIGKILL'));
   let said = '';
   for await (const part of child.stdout) {
@@ -213,7 +214,7 @@ t.test('a stop that is asked for during a start that hangs', async (t) => {
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
   const env = { ...(await setUp(t)), DATABASE_URL: `postgres://me@127.0.0.1:${port}/x`, SHUTDOWN_TIMEOUT: '500ms' };
-  const child = spawn(process.execPath, ['src/server.ts'], { cwd: join(import.meta.dirname, '..'), env });
+  const child = spawn(...plainNode(['src/server.ts']), { cwd: join(import.meta.dirname, '..'), env });
   t.after(() => child.kill('SIGKILL'));
   silent.once('connection', (socket) => {
     child.kill('SIGTERM');

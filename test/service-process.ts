@@ -4,10 +4,18 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { compileCache, plainNode } from './plain-node.ts';
 import { faultMark } from './watch-responses.ts';
 
 const root = new URL('../', import.meta.url).pathname;
 const watcher = new URL('watch-responses.ts', import.meta.url).href;
+const ownEnv = {
+  PATH: process.env.PATH ?? '',
+  PORT: '0',
+  LOG_LEVEL: 'info',
+  BULK_REPORT_FAULTS: '1',
+  ...compileCache,
+};
 
 export interface ServiceProcess {
   url: string;
@@ -31,9 +39,9 @@ export async function startService(
   { folder = root, preload }: { folder?: string; preload?: string } = {},
 ): Promise<ServiceProcess> {
   const first = preload === undefined ? [] : [`--import=data:text/javascript,${encodeURIComponent(preload)}`];
-  const child = spawn(process.execPath, [`--import=${watcher}`, ...first, 'src/server.ts'], {
+  const child = spawn(...plainNode([`--import=${watcher}`, ...first, 'src/server.ts']), {
     cwd: folder,
-    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'info', BULK_REPORT_FAULTS: '1', ...env },
+    env: { ...ownEnv, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close') as Promise<[code: number | null]>;

@@ -6,7 +6,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Connection } from '../db/client.ts';
+import { type Connection, openPool } from '../db/client.ts';
 import { lockDataDir } from '../db/embedded/data-dir-lock.ts';
 import { EmbeddedPostgresFailure } from '../db/embedded/embedded-failure.ts';
 import { isRunning } from '../db/embedded/processes.ts';
@@ -27,14 +27,27 @@ const settings = {
   full_page_writes: 'off',
   max_connections: 400,
   shared_buffers: '256MB',
+  // A client hashes the password as many times for every connection, some thousand times by default.
+  scram_iterations: 1,
 };
 
 /** Starts or joins the server, which then stays until `leave(pid)`, or until that process is gone and another leaves. */
 export async function enter(pid: number): Promise<Connection> {
   return await exclusively(async ({ connection }) => {
+    await hashAnew(connection);
     await writeFile(join(usersDir, String(pid)), JSON.stringify(connection), { mode: 0o600 });
     return connection;
   });
+}
+
+/** The server's first password was hashed before it had its settings. */
+async function hashAnew(connection: Connection): Promise<void> {
+  const sql = openPool({ ...connection, database: 'postgres' }, { max: 1, name: 'bulk tests' });
+  try {
+    await sql.unsafe(`ALTER ROLE CURRENT_USER PASSWORD '${connection.password}'`);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
 }
 
 /** The connection that `enter(pid)` gave, null if it was not called. */

@@ -7,23 +7,26 @@ import { migrate } from '../db/migrate.ts';
 
 const migrations = new URL('../db/migrations/', import.meta.url);
 
-/** @param admin may create databases, and is connected to another one. @returns the template's name. */
+/** @param admin one connection: it may create databases, and is connected to another one. @returns the template's name. */
 export async function templateDatabase(admin: Sql, connection: Connection): Promise<string> {
   // Named by what made it: a server shared with a run of edited migrations holds one of each.
   const name = `template_${await fingerprint()}`;
-  if (await exists(admin, name)) return name;
+  // Test files that begin at the same time make one. The lock ends with its session, so a file that is killed keeps none.
+  await admin`SELECT pg_advisory_lock(hashtext(${name}))`;
+  try {
+    if (!(await exists(admin, name))) await makeTemplate(admin, connection, name);
+  } finally {
+    await admin`SELECT pg_advisory_unlock(hashtext(${name}))`;
+  }
+  return name;
+}
+
+async function makeTemplate(admin: Sql, connection: Connection, name: string): Promise<void> {
   const unfinished = `unfinished_${randomUUID().replaceAll('-', '')}`;
   await admin`CREATE DATABASE ${admin(unfinished)}`;
   await migrate({ ...connection, database: unfinished });
   await installQueue({ ...connection, database: unfinished });
-  try {
-    await admin`ALTER DATABASE ${admin(unfinished)} RENAME TO ${admin(name)}`;
-  } catch (error) {
-    // Another test file was faster: by a transaction, or by a moment.
-    if (!['42P04', '23505'].includes((error as { code?: string }).code ?? '')) throw error;
-    await admin`DROP DATABASE ${admin(unfinished)} WITH (FORCE)`;
-  }
-  return name;
+  await admin`ALTER DATABASE ${admin(unfinished)} RENAME TO ${admin(name)}`;
 }
 
 /** Its start creates the schema; that takes longer than to clone it. */

@@ -7,6 +7,7 @@ import { ChunkText } from './chunk-text.ts';
 import { jsonExcerpt } from './json-excerpt.ts';
 import { parseJson } from './parse-json.ts';
 import {
+  maxColumns,
   maxNameCharacters,
   type PreviewedChunk,
   type PreviewRequest,
@@ -17,9 +18,7 @@ import { RecordReader } from './read-records.ts';
 import { cutValue } from './row-error.ts';
 import { createRecordCheck } from './validate.ts';
 
-/** Bounds of what is shown, in characters, and in properties of all records together. */
 const maxValueCharacters = 500;
-const maxColumns = 1000;
 
 /** The entry of the thread. */
 export default function run(request: PreviewRequest): PreviewedChunk {

@@ -1,4 +1,5 @@
 // A load as a page for people, beside the JSON that has every second of it.
+import { markdownTable } from '../markdown-table.ts';
 import { median } from '../statistics.ts';
 import { type Conclusion, figure } from './conclude.ts';
 import type { LoadOutcome, LoadSettings, Sample } from './phases.ts';
@@ -20,11 +21,11 @@ export function markdownOf(report: LoadReport): string {
     ['too much', samples.flooded],
     ['after', samples.recovered],
   ] as const;
-  const curve = table(
+  const curve = markdownTable(
     ['phase', 'second', 'requests', 'p50 ms', 'p99 ms', 'refused', 'no answer', 'MB', 'descriptors', 'sessions'],
     phases.flatMap(([name, all]) => inRows(all).map(({ from, rows }) => [name, String(from), ...summarise(rows)])),
   );
-  const judged = table(
+  const judged = markdownTable(
     ['curve', 'median', 'most', 'growth', 'allowed', ''],
     verdicts.map(({ name, unit, median, max, growth, allowed, flat }) => [
       name,
@@ -74,9 +75,4 @@ function summarise(rows: readonly Sample[]): string[] {
     middle('descriptors'),
     middle('sessions'),
   ];
-}
-
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
-  return `${line(heads)}|${'---|'.repeat(heads.length)}\n${rows.map(line).join('')}`;
 }

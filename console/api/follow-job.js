@@ -18,7 +18,7 @@ export function hasEnded({ status }) {
 /**
  * @template {{ status: string }} Job
  * @param {string} path of the job
- * @param {(job: Job, by: 'events' | 'asking') => void} onState
+ * @param {(job: Job) => void} onState
  * @param {AbortSignal} signal
  * @returns {Promise<void>} when the job has ended
  * @throws {ApiProblem} when the job cannot be had
@@ -34,12 +34,12 @@ export async function followJob(path, onState, signal) {
       // 204: it has ended, and that state came before the stream broke off.
       if (body === null) return;
       silent++;
-      for await (const { type, data, id } of readEvents(body)) {
+      for await (const { data, id } of readEvents(body)) {
         silent = 0;
-        lastId = id;
+        lastId = id ?? lastId;
         const job = /** @type {Job} */ (JSON.parse(data));
-        onState(job, 'events');
-        if (type === 'end' || hasEnded(job)) return;
+        onState(job);
+        if (hasEnded(job)) return;
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -58,14 +58,14 @@ export async function followJob(path, onState, signal) {
 /**
  * @template {{ status: string }} Job
  * @param {string} path
- * @param {(job: Job, by: 'asking') => void} onState
+ * @param {(job: Job) => void} onState
  * @param {AbortSignal} signal
  */
 async function askForJob(path, onState, signal) {
   for (;;) {
     try {
       const job = /** @type {Job} */ (await requestJson(path, { signal }));
-      onState(job, 'asking');
+      onState(job);
       if (hasEnded(job)) return;
     } catch (error) {
       signal.throwIfAborted();

@@ -1,51 +1,32 @@
-// Server-sent events over fetch: EventSource cannot send an API key. Framing as in the HTML standard, 9.2.6.
+// Server-sent events over fetch: EventSource cannot send an API key.
+import { createParser } from 'eventsource-parser';
+
+/** The service says something every 15 seconds; a connection on which nothing comes is a lost one. */
+const longestSilenceMs = 45_000;
 
 /**
- * @typedef {object} ServerEvent
- * @property {string} type
- * @property {string} data
- * @property {string | null} id the last that was sent, with this event or before
+ * @typedef {import('eventsource-parser').EventSourceMessage} ServerEvent
  */
 
 /**
- * @param {ReadableStream<Uint8Array>} body
+ * @param {ReadableStream<Uint8Array<ArrayBuffer>>} body
+ * @param {number} [silenceMs] after which the connection is given up
  * @returns {AsyncGenerator<ServerEvent>} ends when the connection does
  */
-export async function* readEvents(body) {
-  /** @type {string | null} */
-  let id = null;
-  let type = '';
-  /** @type {string[]} */
-  let data = [];
-  for await (const line of readLines(body)) {
-    if (line === '') {
-      if (data.length > 0) yield { type: type || 'message', data: data.join('\n'), id };
-      type = '';
-      data = [];
-      continue;
-    }
-    const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/.exec(line) ?? [];
-    if (field === 'data') data.push(value);
-    else if (field === 'event') type = value;
-    else if (field === 'id') id = value;
-  }
-}
-
-/**
- * @param {ReadableStream<Uint8Array>} body
- * @returns {AsyncGenerator<string>}
- */
-async function* readLines(body) {
-  const reader = body.getReader();
-  const decoder = new TextDecoder();
-  let rest = '';
+export async function* readEvents(body, silenceMs = longestSilenceMs) {
+  /** @type {ServerEvent[]} */
+  let events = [];
+  const parser = createParser({ onEvent: (event) => events.push(event) });
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      // Cancelled, what is waited for is the end.
+      const silence = setTimeout(() => reader.cancel(), silenceMs);
+      const { done, value } = await reader.read().finally(() => clearTimeout(silence));
       if (done) return;
-      const lines = (rest + decoder.decode(value, { stream: true })).split(/\r\n|\n|\r(?!$)/);
-      rest = lines.pop() ?? '';
-      yield* lines;
+      parser.feed(value);
+      yield* events;
+      events = [];
     }
   } finally {
     await reader.cancel();

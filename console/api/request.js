@@ -24,7 +24,7 @@ export class ServiceAway extends Error {
   name = 'ServiceAway';
 
   constructor() {
-    super('The service does not answer.');
+    super('The service does not answer. Try again when it does.');
   }
 }
 
@@ -38,16 +38,8 @@ export async function request(path, init = {}) {
   const key = apiKey.get();
   const headers = new Headers(init.headers);
   for (const [name, value] of Object.entries(keyHeaders(key))) headers.set(name, value);
-  /** @type {Response} */
-  let response;
-  try {
-    response = await fetch(path, { ...init, headers });
-  } catch (error) {
-    if (init.signal?.aborted) throw error;
-    checkService();
-    throw new ServiceAway();
-  }
-  if (!response.ok) throw toProblem(response.status, await response.text(), key);
+  const response = await orAway(fetch(path, { ...init, headers }), init.signal);
+  if (!response.ok) throw toProblem(response.status, await orAway(response.text(), init.signal), key);
   return response;
 }
 
@@ -57,7 +49,24 @@ export async function request(path, init = {}) {
  * @returns {Promise<any>}
  */
 export async function requestJson(path, init) {
-  return await (await request(path, init)).json();
+  const response = await request(path, init);
+  return await orAway(response.json(), init?.signal);
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} answer or a part of it: it may break off, or be that of something on the way
+ * @param {AbortSignal | null} [signal]
+ * @returns {Promise<T>}
+ */
+async function orAway(answer, signal) {
+  try {
+    return await answer;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    checkService();
+    throw new ServiceAway();
+  }
 }
 
 /**

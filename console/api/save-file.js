@@ -10,7 +10,10 @@ import { request } from './request.js';
 export async function saveFile(path, fallbackName) {
   const response = await request(path);
   const name = nameOf(response.headers.get('content-disposition')) ?? fallbackName;
-  const url = URL.createObjectURL(await response.blob());
+  const content = await response.blob().catch(() => {
+    throw new Error('The download broke off. Try again.');
+  });
+  const url = URL.createObjectURL(content);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

@@ -3,13 +3,13 @@ import { apiKey } from '../state/api-key.js';
 import { checkService } from '../state/connection.js';
 import { keyHeaders, ServiceAway, toProblem } from './request.js';
 
-/** The file was changed or removed since it was chosen: browsers refuse to read it then. */
+/** The file was changed or removed since it was chosen, or is a folder: browsers refuse to read it then. */
 export class FileChanged extends Error {
   /** @override */
   name = 'FileChanged';
 
   constructor() {
-    super('The file has changed on disk since you chose it. Choose it again.');
+    super('It was changed or moved since you chose it, or is a folder. Choose it again.');
   }
 }
 

@@ -30,7 +30,7 @@ export function CancelButton({ path, kind, consequence, onCancelled }) {
       asking &&
       html`<${Dialog} title="Cancel this ${kind}?" onClose=${() => setAsking(false)}>
         <p>${consequence}</p>
-        <${Failure} error=${error} />
+        <${Failure} acted error=${error} />
         <div class="actions">
           <button type="button" class="button" onClick=${() => setAsking(false)}>Keep it running</button>
           <button type="button" class="button button-danger" onClick=${cancel}>Cancel the ${kind}</button>

@@ -10,8 +10,12 @@ export function Dialog({ title, onClose, children }) {
   useEffect(() => {
     const before = document.activeElement;
     element.current?.showModal();
-    // Taken out of the page, a dialog gives the focus back to nobody.
-    return () => before instanceof HTMLElement && before.focus();
+    // Taken out of the page, a dialog gives the focus back to nobody; and what opened it may be gone with it.
+    return () =>
+      setTimeout(() => {
+        if (before instanceof HTMLElement && before.isConnected) before.focus();
+        else document.querySelector('h1')?.focus();
+      });
   }, []);
   return html`
     <dialog ref=${element} aria-labelledby="dialog-title" onClose=${onClose}>

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact';
 import { useState } from 'preact/hooks';
-import { apiKey, keepKey, keyWanted } from '../state/api-key.js';
+import { apiKey, keepKey, keyWanted, leaveKeyOpen } from '../state/api-key.js';
 import { useStore } from '../state/store.js';
 import { Dialog } from './dialog.js';
 import { Notice } from './notice.js';
@@ -13,20 +13,22 @@ export function KeyDialog() {
   /** @param {Event} event */
   const submit = (event) => {
     event.preventDefault();
-    if (text.trim() === '') return;
+    const key = text.trim();
+    // The same once more would be refused once more.
+    if (key === '' || (reason === 'refused' && key === apiKey.get())) return;
     setText('');
-    keepKey(text.trim());
+    keepKey(key);
   };
   const forget = () => {
     setText('');
     keepKey(null);
   };
   return html`
-    <${Dialog} title="API key" onClose=${() => keyWanted.set(null)}>
+    <${Dialog} title="API key" onClose=${leaveKeyOpen}>
       ${
         reason === 'refused'
-          ? html`<${Notice} kind="error"><p>The service does not know this key. Check that it is complete.</p><//>`
-          : html`<p>This service asks for a key. Whoever runs it has one for you; it is set in <code>API_KEYS</code>.</p>`
+          ? html`<${Notice} kind="error"><p>The service does not know this key. Check that all of it was copied, and nothing else.</p><//>`
+          : html`<p>This service asks for a key: whoever runs it has one for you (they are set in <code>API_KEYS</code>).</p>`
       }
       <form onSubmit=${submit}>
         <div class="field">
@@ -41,6 +43,7 @@ export function KeyDialog() {
             apiKey.get() !== null &&
             html`<button type="button" class="button" onClick=${forget}>Forget the key</button>`
           }
+          <button type="button" class="button" onClick=${leaveKeyOpen}>Not now</button>
           <button type="submit" class="button button-primary">Use this key</button>
         </div>
       </form>

@@ -15,12 +15,22 @@ export const keysInUse = createStore(apiKey.get() !== null);
  */
 export const keyWanted = createStore(/** @type {null | 'missing' | 'refused' | 'change'} */ (null));
 
+/** The key with which the person did not want to be asked again; undefined: none. @type {string | null | undefined} */
+let leftAt;
+
 /** @param {string | null} key */
 export function keepKey(key) {
+  leftAt = undefined;
   if (key === null) sessionStorage.removeItem(name);
   else sessionStorage.setItem(name, key);
   keyWanted.set(null);
   apiKey.set(key);
+}
+
+/** The question is left open. It is not put again by itself: what is fetched now and then is refused each time. */
+export function leaveKeyOpen() {
+  if (keyWanted.get() !== 'change') leftAt = apiKey.get();
+  keyWanted.set(null);
 }
 
 /**
@@ -29,6 +39,6 @@ export function keepKey(key) {
  */
 export function refuseKey(sent) {
   keysInUse.set(true);
-  if (sent !== apiKey.get()) return;
+  if (sent !== apiKey.get() || sent === leftAt) return;
   keyWanted.set(sent === null ? 'missing' : 'refused');
 }

@@ -7,6 +7,10 @@ const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 /** @param {number} number */
 export const formatCount = (number) => counts.format(number);
 
+/** With a digit behind the point where that says more. @param {number} perSecond */
+export const formatSpeed = (perSecond) =>
+  counts.format(perSecond < 10 ? Math.ceil(perSecond * 10) / 10 : Math.round(perSecond));
+
 /**
  * @param {number} number
  * @param {string} one

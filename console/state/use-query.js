@@ -1,8 +1,11 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
-import { requestJson } from '../api/request.js';
+import { ApiProblem, requestJson, ServiceAway } from '../api/request.js';
 import { apiKey } from './api-key.js';
 import { connection } from './connection.js';
 import { useStore } from './store.js';
+
+/** After a request without an answer. */
+const retryMs = 2_000;
 
 /**
  * Follows what a GET answers: fetched again every so often while the tab is seen, when the service comes back, and when
@@ -38,6 +41,9 @@ export function useQuery(path, { everyMs = 0 } = {}) {
         if (typeof everyMs === 'function') waitMs = everyMs(data);
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof ServiceAway) waitMs ||= retryMs;
+        // Refused until there is another key.
+        if (error instanceof ApiProblem && (error.status === 401 || error.status === 403)) waitMs = 0;
         setAnswer((last) => ({
           path,
           data: last.path === path ? last.data : null,

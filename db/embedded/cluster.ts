@@ -3,13 +3,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdtemp, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { EmbeddedPostgresFailure } from './embedded-failure.ts';
+import { freePort } from './free-port.ts';
 import { commandOf, isRunning } from './processes.ts';
 
 const run = promisify(execFile);
@@ -179,15 +179,6 @@ async function endsAfter(pid: number, signal: NodeJS.Signals, timeoutMs: number)
     await wait(10);
   }
   return true;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** On a full disk the server cannot even write why it ends. */

@@ -104,7 +104,7 @@ export const exportDocs = {
     responses: {
       200: {
         description: 'The records as an attachment, or a page of export jobs.',
-        headers: ['Content-Disposition', 'Link'],
+        headers: ['Content-Disposition', 'Content-Encoding', 'Link'],
         content: {
           [mediaTypes.csv]: text,
           [mediaTypes.ndjson]: text,

@@ -52,9 +52,10 @@ export async function openTable(
     if (!releaseSecond) return await copyOut(pool, statementOf(wholeTable), options.signal);
     try {
       const parts = await copyHalves(pool, table, statementOf, options.signal);
-      if (parts.length === 1) releaseSecond();
-      else parts[1]!.once('close', releaseSecond);
-      return parts.length === 1 ? parts[0]! : new MergedRows(parts);
+      const [whole, second] = parts;
+      if (second) onceClosed(second, releaseSecond);
+      else releaseSecond();
+      return second ? new MergedRows(parts) : whole!;
     } catch (error) {
       releaseSecond();
       throw error;
@@ -66,7 +67,7 @@ async function withSlot(slots: Slots, options: OpenOptions, open: () => Promise<
   const release = await acquireConnection(slots, options);
   try {
     const rows = await open();
-    rows.once('close', release);
+    onceClosed(rows, release);
     if (rows.errored) throw rows.errored;
     await once(rows, 'readable');
     return rows;
@@ -74,6 +75,12 @@ async function withSlot(slots: Slots, options: OpenOptions, open: () => Promise<
     release();
     throw error;
   }
+}
+
+/** What has failed since it was opened may have closed already. */
+function onceClosed(rows: CopiedRows, release: () => void): void {
+  if (rows.closed) release();
+  else rows.once('close', release);
 }
 
 /** @returns gives the connection's slot back. @throws ConnectionsBusy; the signal's reason. */

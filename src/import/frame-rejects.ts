@@ -1,5 +1,11 @@
 // How rejected records become a file of the format they came in: what stands before, between and behind them, and where
 // the reasons of a record go. Reasons are a last column or property that an import does not know, so it is passed over.
+//
+// A CSV record whose quote is still open at its end was cut off there because of what followed it in the upload. Among
+// the rejected records something else follows: a stray quote there (`12",king`) might close it, and two records would be
+// one. So such records come last, where only their like follow: the first quote of those, as a rule, is the one that opens
+// a field, and closes none. With reasons there is no need: these begin with a quote that closes none, in the same line.
+import { type RecordFault, recordFaults } from '../../workers/messages.ts';
 import type { Format } from '../resources/formats.ts';
 import type { Resource } from '../resources/resource.ts';
 import type { ByteInput } from './byte-input.ts';
@@ -26,6 +32,8 @@ export interface RejectsFrame {
   endOf(place: RecordPlace): number;
   /** @param reasons JSON of Reason[]. @returns null: there is no place for them in this record. */
   insertion(place: RecordPlace, reasons: string): Insertion | null;
+  /** Whether a record must come after all those of which this is false. */
+  isLast(place: RecordPlace): boolean;
   /** Behind the last record. */
   tail(isEmpty: boolean): string;
 }
@@ -36,6 +44,7 @@ export function frameRejects({ format, header, mark, input }: OpenedFile, resour
     ? frameCsv(
         Buffer.concat([mark, withReasons ? addColumn(header.bytes, header.layout.delimiter, name) : header.bytes]),
         header.layout.delimiter,
+        withReasons ? () => false : (place) => isQuoteOpen(input, place, header.layout.delimiter),
       )
     : frameJson(format, mark, input, name);
 }
@@ -48,14 +57,34 @@ function reasonsName({ fields }: Resource): string {
 }
 
 /** Columns that are too few or too many stay so: with one more, the record still does not fit the header. */
-function frameCsv(head: Buffer, delimiter: string): RejectsFrame {
+function frameCsv(head: Buffer, delimiter: string, isLast: RejectsFrame['isLast']): RejectsFrame {
   return {
     head,
     before: () => '',
     endOf: ({ byteEnd }) => byteEnd,
     insertion: ({ end }, reasons) => ({ at: end, text: delimiter + cell(JSON.parse(reasons) as Reason[]) }),
+    isLast,
     tail: () => '',
   };
+}
+
+/** Faults of a record that ends with its first line, wherever its quotes are. */
+const cutOff: readonly RecordFault[] = [recordFaults.unclosedQuote, recordFaults.afterQuote];
+
+/** Whether a record ends within quotes. They are read as by split-csv.ts. */
+function isQuoteOpen(input: ByteInput, { start, end, fault }: RecordPlace, delimiter: string): boolean {
+  if (!cutOff.includes(fault)) return false;
+  const [quote, separator] = [0x22, delimiter.charCodeAt(0)];
+  let quoted = false;
+  for (let at = start; at < end; at++) {
+    if (input.byteAt(at) !== quote) continue;
+    if (!quoted) quoted = at === start || input.byteAt(at - 1) === separator;
+    else if (input.byteAt(at + 1) === quote && at + 1 < end) at++;
+    else if (at + 1 === end || input.byteAt(at + 1) === separator) quoted = false;
+    // Another byte after a closing quote: the record would end here whatever followed it.
+    else return false;
+  }
+  return quoted;
 }
 
 function addColumn(header: Buffer, delimiter: string, name: string): Buffer {
@@ -80,11 +109,12 @@ function frameJson(format: Format, mark: Buffer, input: ByteInput, name: string)
     before: (isFirst) => (isArray ? (isFirst ? '\n' : ',\n') : ''),
     endOf: ({ end, byteEnd }) => (isArray ? end : byteEnd),
     insertion: (place, reasons) => {
-      const brace = place.tooLong ? -1 : closingBrace(input, place);
+      const brace = place.fault === recordFaults.tooLong ? -1 : closingBrace(input, place);
       if (brace === -1) return null;
       const isEmpty = input.byteAt(lastBefore(input, brace, place.start)) === 0x7b;
       return { at: brace, text: `${isEmpty ? '' : ','}"${name}":${reasons}` };
     },
+    isLast: () => false,
     tail: (isEmpty) => (isArray ? (isEmpty ? ']\n' : '\n]\n') : ''),
   };
 }

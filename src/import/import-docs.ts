@@ -155,7 +155,7 @@ export const importDocs = {
     responses: {
       200: {
         description: 'The row errors. CSV and NDJSON come as an attachment.',
-        headers: ['Link', 'Content-Disposition'],
+        headers: ['Link', 'Content-Disposition', 'Content-Encoding'],
         content: { [mediaTypes.csv]: text, [mediaTypes.ndjson]: text },
       },
     },
@@ -178,7 +178,7 @@ export const importDocs = {
     responses: {
       200: {
         description: 'The rejected records.',
-        headers: ['Content-Disposition'],
+        headers: ['Content-Disposition', 'Content-Encoding'],
         content: { [mediaTypes.csv]: text, [mediaTypes.ndjson]: text, 'application/json': asSent },
       },
     },

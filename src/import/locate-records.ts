@@ -1,5 +1,5 @@
 // Finds out where the records of a file lie, without keeping or copying them.
-import { recordFaults } from '../../workers/messages.ts';
+import type { RecordFault } from '../../workers/messages.ts';
 import type { OpenedFile } from './open-file.ts';
 
 /** Positions are those of the unpacked file. */
@@ -10,8 +10,8 @@ export interface RecordPlace {
   end: number;
   /** After the record and what ends it. */
   byteEnd: number;
-  /** Its bytes are not in the file's window. */
-  tooLong: boolean;
+  /** `tooLong`: its bytes are not in the file's window. */
+  fault: RecordFault;
 }
 
 /**
@@ -25,7 +25,7 @@ export async function* locateRecords(file: OpenedFile): AsyncGenerator<RecordPla
   let records = 0;
   const splitter = file.createSplitter({
     add(start, end, _line, fault, byteEnd) {
-      places.push({ record: ++records, start, end, byteEnd, tooLong: fault === recordFaults.tooLong });
+      places.push({ record: ++records, start, end, byteEnd, fault });
     },
   });
   try {

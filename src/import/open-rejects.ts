@@ -1,6 +1,7 @@
 // The rejected records of an import as a file of its own, byte for byte as they were sent, out of the stored upload. The
 // upload is read twice side by side: one reading finds where records lie, the other copies those that the row errors name.
-// So memory is constant, whatever the number and the length of the rejected records.
+// So memory is constant, whatever the number and the length of the rejected records. Those that must come last
+// (frame-rejects.ts tells which) are copied in a second pass over all of this, where there are any.
 import { Readable } from 'node:stream';
 import type { Job } from '../../db/jobs.ts';
 import { copyRejections } from '../../db/row-errors.ts';
@@ -36,14 +37,42 @@ export interface Rejects {
   format: Format;
 }
 
+/** The upload, read side by side with the rejections of its records. */
+interface Reading {
+  file: OpenedFile;
+  copier: RangeCopier;
+  rows: Readable;
+  frame: RejectsFrame;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
 /**
  * @throws FileFault when no record can have been read of the file; ENOENT when it is gone; what openCopy throws.
  */
 export async function openRejects(
+  services: RejectsServices,
+  request: RejectsRequest,
+  options: OpenOptions,
+): Promise<Rejects> {
+  let reading = await openReading(services, request, options);
+  const readAgain = async () => {
+    // Its first connection is given back: having none of its own, it may wait for another as long as it takes.
+    reading = await openReading(services, request, { signal: options.signal });
+    return reading;
+  };
+  const { format } = reading.file;
+  const bytes = Readable.from(copyRejects(reading, readAgain), { objectMode: false });
+  // A stream that is destroyed before it was read has run nothing of its own.
+  bytes.once('close', () => void reading.close());
+  return { bytes, format };
+}
+
+async function openReading(
   { streams, uploads, maxRecordBytes }: RejectsServices,
   { job, throughRecord, withReasons }: RejectsRequest,
   options: OpenOptions,
-): Promise<Rejects> {
+): Promise<Reading> {
   const { format, gzip, delimiter } = job.options as unknown as ImportOptions;
   const resource = resourceNamed(job.resource);
   // The import has kept to its limit; the records that it rejected are to be had in any case.
@@ -61,51 +90,81 @@ export async function openRejects(
     await Promise.all([file.close(), copier.close()]);
   };
   try {
-    await copier.fill();
+    await copier.begin();
     const rows = await openCopy(streams, copyRejections(job.id, throughRecord, withReasons), options);
-    const frame = frameRejects(file, resource, withReasons);
-    const bytes = Readable.from(copyRejects(file, copier, frame, rows, close), { objectMode: false });
-    // A stream that is destroyed before it was read has run nothing of its own.
-    bytes.once('close', () => {
-      rows.destroy();
-      void close();
-    });
-    return { bytes, format: file.format };
+    return {
+      ...{ file, copier, rows, frame: frameRejects(file, resource, withReasons) },
+      async close() {
+        rows.destroy();
+        await close();
+      },
+    };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
+/** What a pass over the rejected records has copied and passed over. */
+interface Pass {
+  copied: number;
+  passedOver: number;
+  /** The last record copied has kept its line break. */
+  endsLine: boolean;
+}
+
 async function* copyRejects(
-  file: OpenedFile,
-  copier: RangeCopier,
-  frame: RejectsFrame,
-  rows: Readable,
-  close: () => Promise<void>,
+  first: Reading,
+  readAgain: () => Promise<Reading>,
 ): AsyncGenerator<Buffer, void, undefined> {
+  const { frame, copier } = first;
+  const pass: Pass = { copied: 0, passedOver: 0, endsLine: true };
   try {
     copier.write(frame.head);
-    let isFirst = true;
-    for await (const { place, insertion } of matchRejections(file, frame, rows)) {
-      copier.write(Buffer.from(frame.before(isFirst)));
-      isFirst = false;
-      const end = frame.endOf(place);
-      const cut = insertion?.at ?? end;
-      for (let at = copier.copy(place.start, cut); at < cut; at = copier.copy(at, cut)) {
-        if (copier.hasFull) yield* copier.takeFull();
-        await copier.fill();
-      }
-      if (insertion) copier.write(Buffer.from(insertion.text));
-      for (let at = copier.copy(cut, end); at < end; at = copier.copy(at, end)) await copier.fill();
-      if (copier.hasFull) yield* copier.takeFull();
-    }
-    copier.write(Buffer.from(frame.tail(isFirst)));
+    yield* copyRecords(first, (place) => !frame.isLast(place), pass);
+    copier.write(Buffer.from(frame.tail(pass.copied === 0)));
     yield* copier.takeFull();
     yield copier.takeRest();
   } finally {
-    rows.destroy();
-    await close();
+    await first.close();
+  }
+  if (pass.passedOver === 0) return;
+  const second = await readAgain();
+  const last: Pass = { copied: 0, passedOver: 0, endsLine: true };
+  try {
+    // The end of the upload is in the middle now.
+    if (!pass.endsLine) second.copier.write(Buffer.from('\n'));
+    yield* copyRecords(second, (place) => second.frame.isLast(place), last);
+    yield* second.copier.takeFull();
+    yield second.copier.takeRest();
+  } finally {
+    await second.close();
+  }
+  if (last.copied < pass.passedOver) throw new Error('the job was swept while its rejected records were copied');
+}
+
+async function* copyRecords(
+  { file, copier, rows, frame }: Reading,
+  isWanted: (place: RecordPlace) => boolean,
+  pass: Pass,
+): AsyncGenerator<Buffer, void, undefined> {
+  for await (const { place, insertion } of matchRejections(file, frame, rows)) {
+    if (!isWanted(place)) {
+      pass.passedOver++;
+      continue;
+    }
+    copier.write(Buffer.from(frame.before(pass.copied === 0)));
+    pass.copied++;
+    pass.endsLine = place.end < place.byteEnd;
+    const end = frame.endOf(place);
+    const cut = insertion?.at ?? end;
+    for (let at = copier.copy(place.start, cut); at < cut; at = copier.copy(at, cut)) {
+      if (copier.hasFull) yield* copier.takeFull();
+      await copier.fill();
+    }
+    if (insertion) copier.write(Buffer.from(insertion.text));
+    for (let at = copier.copy(cut, end); at < end; at = copier.copy(at, end)) await copier.fill();
+    if (copier.hasFull) yield* copier.takeFull();
   }
 }
 

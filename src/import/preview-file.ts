@@ -2,7 +2,12 @@
 // What the end of the sample cuts off is not held against the file.
 import { Readable } from 'node:stream';
 import { type Chunk, type CsvLayout, recordFaults, recordStride } from '../../workers/messages.ts';
-import { maxNameCharacters, type PreviewedChunk, type PreviewRequest } from '../../workers/preview-messages.ts';
+import {
+  maxColumns,
+  maxNameCharacters,
+  type PreviewedChunk,
+  type PreviewRequest,
+} from '../../workers/preview-messages.ts';
 import { type Format, formatOfFileName } from '../resources/formats.ts';
 import { guessResource } from '../resources/guess-resource.ts';
 import { resourceNamed, resources } from '../resources/index.ts';
@@ -74,7 +79,7 @@ export async function previewFile(
     const { chunk, fault } = await readChunk(file, sample, signal);
     const { format, header } = file;
     const missing = name === null || !header ? [] : missingFields(resourceNamed(name), header.layout.columns);
-    const columns = header?.names.map((column) => column.slice(0, maxNameCharacters)) ?? [];
+    const columns = header?.names.slice(0, maxColumns).map((column) => column.slice(0, maxNameCharacters)) ?? [];
     const read = chunk
       ? await parse({
           ...{ format, csv: header?.layout, columns, fileName: sample.fileName, now: new Date().toISOString() },
@@ -103,7 +108,8 @@ function usableBytes({ bytes, whole, format, gzip }: Sample): Buffer {
   const byLine = format !== 'json' || guessFormat('', bytes) === 'ndjson';
   if (whole || gzip || !byLine) return bytes;
   const end = bytes.lastIndexOf('\n') + 1;
-  return end === 0 ? bytes : bytes.subarray(0, end);
+  // Without a line break there is no whole record; what is wrong with so long a header can be told all the same.
+  return end === 0 && format !== 'ndjson' ? bytes : bytes.subarray(0, end);
 }
 
 /** @throws FileFault when the header is of no use to any resource. */

@@ -17,6 +17,12 @@ export class RangeCopier {
     this.#source = source;
   }
 
+  /** Reads the first block, if there is one. @throws the source's error. */
+  async begin(): Promise<void> {
+    const { value, done } = await this.#source.next();
+    if (!done) this.#read = value;
+  }
+
   /** Reads on. @throws the source's error; Error when the file has ended. */
   async fill(): Promise<void> {
     const { value, done } = await this.#source.next();

@@ -17,24 +17,19 @@ export function gaugeCapacity(
     registers,
   }).set({ version, node: process.versions.node }, 1);
 
-  const slots = new Gauge({
-    name: 'bulk_job_slots',
-    help: 'Jobs that this process runs at once',
-    labelNames: ['type'],
-    registers,
+  const gauge = (name: string, help: string, label: string, figures: Record<string, number>) => {
+    const made = new Gauge({ name, help, labelNames: [label], registers });
+    for (const [value, figure] of Object.entries(figures)) made.set({ [label]: value }, figure);
+  };
+  gauge('bulk_job_slots', 'Jobs that this process runs at once', 'type', {
+    import: budget.importJobs,
+    export: budget.exportJobs,
   });
-  slots.set({ type: 'import' }, budget.importJobs);
-  slots.set({ type: 'export' }, budget.exportJobs);
-
-  const sessions = new Gauge({
-    name: 'bulk_database_sessions_max',
-    help: 'Database sessions that this process opens at most, by pool',
-    labelNames: ['pool'],
-    registers,
+  gauge('bulk_database_sessions_max', 'Database sessions that this process opens at most, by pool', 'pool', {
+    api: budget.api,
+    monitor: budget.monitor,
+    queue: budget.queue,
+    streams: budget.exports,
+    loaders: budget.importJobs * loadersPerImport,
   });
-  sessions.set({ pool: 'api' }, budget.api);
-  sessions.set({ pool: 'monitor' }, budget.monitor);
-  sessions.set({ pool: 'queue' }, budget.queue);
-  sessions.set({ pool: 'streams' }, budget.exports);
-  sessions.set({ pool: 'loaders' }, budget.importJobs * loadersPerImport);
 }

@@ -8,7 +8,7 @@ import { nameSchemas } from './name-schemas.ts';
 import type { MediaType, OpenApiDocument, Operation } from './operation.ts';
 import { commonProblems, problemResponses, problemSchema } from './problem-responses.ts';
 import { recordSchemas } from './record-schemas.ts';
-import { commonHeaders, type ResponseHeader, responseHeaders } from './response-headers.ts';
+import { commonHeaders, limitHeaders, type ResponseHeader, responseHeaders } from './response-headers.ts';
 import { type ResponseDocs, type RouteDocs, type Schema, tags } from './route-docs.ts';
 
 interface DocumentedRoute extends Pick<RouteOptions, 'method' | 'url' | 'config'> {
@@ -27,7 +27,9 @@ not a whole HTTP request.
 **Access.** Where the service has API keys, send one as \`Authorization: Bearer\` or as \`X-API-Key\`; it may \`read\`,
 \`write\` or both. Without keys only requests from the machine itself are served, unless it is open to all.
 
-Every answer has an \`X-Request-Id\`, the request's own where it sent one. \`HEAD\` works wherever \`GET\` does.`;
+Every answer has an \`X-Request-Id\`, the request's own where it sent one, and headers that keep a browser from running,
+framing or guessing what is in it (\`Content-Security-Policy\`, \`X-Content-Type-Options\` …). \`HEAD\` works wherever
+\`GET\` does.`;
 
 /** What does not come from the routes. */
 export const documentHead = {
@@ -109,7 +111,8 @@ function describeResponse(
   limited: boolean,
 ): Operation['responses'][string] {
   const headers = new Set([
-    ...(limited ? commonHeaders : commonHeaders.slice(0, 1)),
+    ...commonHeaders,
+    ...(limited ? limitHeaders : []),
     ...said.flatMap(({ headers = [] }) => headers),
   ]);
   const content: Record<string, MediaType> = { ...json };

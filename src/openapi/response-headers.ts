@@ -9,6 +9,12 @@ export const responseHeaders = {
     required: true,
     schema: { type: 'string', pattern: '^[\\w.:=+/-]{1,128}$' },
   },
+  'Cache-Control': {
+    description: '`no-store`; of the file of an export job `private, no-cache`: to be asked for again by its ETag.',
+    required: true,
+    schema: { enum: ['no-store', 'private, no-cache'] },
+  },
+  Vary: { description: 'Request headers that the answer depends on.', schema: text },
   Location: { description: 'Where the job is to be followed.', required: true, schema: { type: 'string' } },
   'Idempotency-Replayed': {
     description: 'The job was made by an earlier request with this Idempotency-Key.',
@@ -26,6 +32,7 @@ export const responseHeaders = {
   },
   'RateLimit-Policy': { description: '`"requests";q=requests;w=seconds of the window`.', schema: text },
   'WWW-Authenticate': { description: 'Bearer, and what is wrong with the key.', schema: text },
+  'Content-Encoding': { description: 'When the client accepts gzip.', schema: { const: 'gzip' } },
   'Content-Disposition': { description: 'A name for the file.', schema: text },
   ETag: { description: 'The SHA-256 of the file, a strong validator.', required: true, schema: text },
   'Accept-Ranges': { description: 'Parts can be asked for.', required: true, schema: { const: 'bytes' } },
@@ -34,5 +41,8 @@ export const responseHeaders = {
 
 export type ResponseHeader = keyof typeof responseHeaders;
 
-/** Of every answer to a request that is counted; of the others the first alone. */
-export const commonHeaders: readonly ResponseHeader[] = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy'];
+/** Of every answer. */
+export const commonHeaders: readonly ResponseHeader[] = ['X-Request-Id', 'Cache-Control', 'Vary'];
+
+/** Of every answer to a request that is counted. */
+export const limitHeaders: readonly ResponseHeader[] = ['RateLimit', 'RateLimit-Policy'];

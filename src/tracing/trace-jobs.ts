@@ -3,7 +3,7 @@
 // in the past. A chunk that was given up, and an attempt that did not end its job, say so.
 import { type Attributes, type Span, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api';
 import type { Job } from '../../db/jobs.ts';
-import type { AttemptObserver, ChunkStage, JobObserver } from '../job-observer.ts';
+import type { AttemptObserver, ChunkStage, ChunkStart, JobObserver } from '../job-observer.ts';
 import { contextOf, logBindingsOf, readContext } from './propagation.ts';
 import type { TraceContext } from './trace-context.ts';
 
@@ -63,7 +63,7 @@ class AttemptSpan implements AttemptObserver {
     this.#cutMs = durationMs;
   }
 
-  chunkStarted(chunk: { index: number; firstLine: number; records: number }): void {
+  chunkStarted(chunk: ChunkStart): void {
     this.#inner.chunkStarted(chunk);
     // The file is read again once a thread was lost.
     this.#giveUp(chunk.index);

@@ -19,6 +19,7 @@ import { loadConfig } from '../../src/config.ts';
 import { tlsOptions } from '../../src/database-url.ts';
 import { explainStartFailure } from '../../src/explain-start-failure.ts';
 import { temporaryFolder } from '../build.ts';
+import { plainNode } from '../plain-node.ts';
 
 const isRoot = process.getuid?.() === 0;
 const starter = join(import.meta.dirname, 'start-embedded.ts');
@@ -58,7 +59,7 @@ interface Started {
 
 /** The same in a process of its own, which can be killed. */
 async function startElsewhere(test: Pick<Test, 'after'>, folder: string, user: object = {}): Promise<Started> {
-  const child = spawn(process.execPath, [starter, folder], { stdio: ['ignore', 'pipe', 'inherit'], ...user });
+  const child = spawn(...plainNode([starter, folder]), { stdio: ['ignore', 'pipe', 'inherit'], ...user });
   const closed = once(child, 'close');
   const kill = async (signal: NodeJS.Signals) => {
     child.kill(signal);

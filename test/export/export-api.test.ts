@@ -6,12 +6,14 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
-import t, { type Test } from 'tap';
+import t from 'tap';
+import type { TablePart } from '../../db/copy-halves.ts';
+import { openTable } from '../../src/export/open-copy.ts';
 import { openRows } from '../../src/export/open-rows.ts';
 import { parseSelection, splitQuery } from '../../src/export/parse-selection.ts';
 import { formats } from '../../src/resources/formats.ts';
 import { resources } from '../../src/resources/index.ts';
-import { build } from '../build.ts';
+import { build, shareApps } from '../build.ts';
 import { ended, listen } from '../client.ts';
 
 interface ExportStatus {
@@ -25,8 +27,10 @@ interface ExportStatus {
   failure?: { code: string };
 }
 
-async function buildFilled(t: Test, rows: number, env: Record<string, string> = {}): Promise<FastifyInstance> {
-  const app = await build(t, env);
+const fresh = await shareApps(t);
+
+async function freshFilled(rows: number, env?: Record<string, string>): Promise<FastifyInstance> {
+  const app = await fresh(env);
   await fillUsers(app, rows);
   return app;
 }
@@ -68,7 +72,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 t.test('a streamed export: format, fields, filters, sort, limit, gzip', async (t) => {
-  const app = await buildFilled(t, 30);
+  const app = await freshFilled(30);
   const response = await app.inject('/v1/exports?resource=users');
   t.match(response.headers, {
     'content-type': 'application/x-ndjson',
@@ -118,7 +122,7 @@ t.test('a streamed export: format, fields, filters, sort, limit, gzip', async (t
 });
 
 t.test('an export is one snapshot, whatever is written meanwhile', async (t) => {
-  const app = await buildFilled(t, 40_000);
+  const app = await freshFilled(40_000);
   const response = await open(app, '/v1/exports?resource=users');
   await app.sql`DELETE FROM users`;
   let lines = 0;
@@ -127,7 +131,7 @@ t.test('an export is one snapshot, whatever is written meanwhile', async (t) => 
 });
 
 t.test('an export that the database breaks off breaks the connection', async (t) => {
-  const app = await buildFilled(t, 40_000);
+  const app = await freshFilled(40_000);
   for (const format of ['ndjson', 'json', 'csv']) {
     const response = await open(app, `/v1/exports?resource=users&format=${format}`);
     await app.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -141,7 +145,7 @@ t.test('an export that the database breaks off breaks the connection', async (t)
 });
 
 t.test('a client that leaves frees its connection', async (t) => {
-  const app = await buildFilled(t, 40_000, { DB_MAX_OPEN_CONNS: '11' });
+  const app = await freshFilled(40_000, { DB_MAX_OPEN_CONNS: '11' });
   for (let n = 0; n < 6; n++) {
     const response = await open(app, '/v1/exports?resource=users');
     response.destroy();
@@ -151,7 +155,7 @@ t.test('a client that leaves frees its connection', async (t) => {
 });
 
 t.test('an export job makes a file to download, whole or in parts', async (t) => {
-  const app = await buildFilled(t, 500);
+  const app = await freshFilled(500);
   const accepted = await postJob(app, {
     resource: 'users',
     format: 'csv',
@@ -209,7 +213,9 @@ t.test('an export job makes a file to download, whole or in parts', async (t) =>
 });
 
 t.test('export jobs are refused, replayed, cancelled and expire like the rest', async (t) => {
-  const app = await buildFilled(t, 100, { EXPORT_TTL: '1s' });
+  // Nobody else may run its jobs: how long a file is kept is settled by who made it.
+  const app = await build(t, { EXPORT_TTL: '1s' });
+  await fillUsers(app, 100);
   for (const [payload, code] of [
     [{}, 'resource_required'],
     [{ resource: 'users', format: 'xml' }, 'unknown_format'],
@@ -255,10 +261,10 @@ t.test('export jobs are refused, replayed, cancelled and expire like the rest', 
 });
 
 t.test('a large table is read over two connections, as one snapshot', async (t) => {
-  const app = await build(t);
+  const app = await fresh();
   // Pages of few rows: many pages in little time.
   await app.sql`ALTER TABLE users SET (fillfactor = 10)`;
-  const rows = 20_000;
+  const rows = 9_000;
   await fillUsers(app, rows);
   const begin = async (format: string, more = '') => {
     const asked = parseSelection(resources, splitQuery({ resource: 'users', format, ...(more && { sort: more }) }));
@@ -278,19 +284,64 @@ t.test('a large table is read over two connections, as one snapshot', async (t) 
     if (format === 'json') t.equal(JSON.parse(text).length, rows);
   }
 
-  const given = await begin('csv');
-  given.bytes.destroy();
+  // A gigabyte each: more than is ever on its way to a reader who has not begun.
+  const { signal } = new AbortController();
+  const long = () => `COPY (SELECT repeat('x', 1000), generate_series(1, 1000000)) TO STDOUT`;
+  const given = await openTable(app.streams, 'users', long, { signal });
+  t.equal(await busy(app), 2);
+  given.destroy();
   await until(async () => (await busy(app)) === 0);
   t.pass('who stops reading frees both');
 
-  const broken = await begin('csv');
+  const broken = await openTable(app.streams, 'users', long, { signal });
   await app.sql`SELECT pg_terminate_backend(max(pid)) FROM pg_stat_activity
     WHERE application_name = 'bulk streams' AND state <> 'idle' AND datname = current_database()`;
-  await t.rejects(buffer(broken.bytes), 'the loss of one is the failure of all');
+  await t.rejects(buffer(broken), 'the loss of one is the failure of all');
   await until(async () => (await busy(app)) === 0);
   // Given back here a moment after PostgreSQL has seen the end: five at once are to be had once all are.
   const all = await Promise.all(Array.from({ length: 5 }, () => app.streams.slots.acquire()));
   for (const release of all) release();
+
+  const read = async (statementOf: (part: TablePart) => string) =>
+    (await buffer(await openTable(app.streams, 'users', statementOf, { signal }))).toString();
+  const holder = await app.sql.reserve();
+  const waiting = async (query: string) =>
+    (await app.sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE ${query}`).length;
+  const gate = 'COPY (SELECT pg_advisory_xact_lock_shared(1)) TO STDOUT';
+  await holder`SELECT pg_advisory_lock(1)`;
+  const both = read(() => gate);
+  await until(async () => (await waiting('COPY%')) === 2);
+  const locks = await app.sql`SELECT FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessShareLock'`;
+  await holder`SELECT pg_advisory_unlock(1)`;
+  await both;
+  t.equal(locks.length, 2, 'nobody can rewrite the table between the two');
+
+  // Somebody reads the table, somebody else waits for him to rewrite it.
+  const [reader, writer] = [await app.sql.reserve(), await app.sql.reserve()];
+  await reader.unsafe('BEGIN; LOCK TABLE users IN ACCESS SHARE MODE');
+  const rewritten = writer.unsafe('CLUSTER users USING users_pkey').execute();
+  await until(async () => (await waiting('CLUSTER%')) > 0);
+  const queued = read(({ condition, first }) => `COPY (SELECT ${condition === null}, ${first} FROM users) TO STDOUT`);
+  await until(async () => (await waiting('COPY%')) > 0);
+  t.equal(await busy(app), 1, 'who must wait for the table waits with one connection');
+  await reader.unsafe('ROLLBACK');
+  await rewritten;
+  for (const session of [reader, writer]) session.release();
+  t.equal(await queued, 't\tt\n'.repeat(rows));
+
+  // The second part begins, and breaks off while the first one has not begun.
+  await holder`SELECT pg_advisory_lock(1)`;
+  const late = t.rejects(
+    read(({ first }) => (first ? gate : 'COPY (SELECT 1 / (5000 - n) FROM generate_series(1, 5000) n) TO STDOUT')),
+    { code: '22012' },
+  );
+  await until(async () => (await busy(app)) === 1);
+  await holder`SELECT pg_advisory_unlock(1)`;
+  holder.release();
+  await late;
+  await Promise.all(all.map(async () => await app.streams.slots.acquire())).then((slots) =>
+    slots.map((free) => free()),
+  );
 
   // The last connections are for others: with two of five left, an export does with one.
   // PostgreSQL sees the end of one before its slot is free, so the first try may come too early.
@@ -303,3 +354,5 @@ t.test('a large table is read over two connections, as one snapshot', async (t) 
   });
   t.pass('three exports use four connections');
 });
+
+t.end();

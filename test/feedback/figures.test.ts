@@ -72,6 +72,14 @@ t.test('resources, overview and estimate', async (t) => {
     t.match(await estimate('resource=users&role=king'), { status: 400, code: 'invalid_filter' });
     t.match(await estimate(''), { status: 400, code: 'resource_required' });
 
+    const locking = await app.sql.reserve();
+    await locking.unsafe('BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+    // More than the API has connections, each given back.
+    const held = await Promise.all(Array.from({ length: 6 }, async () => await estimate('resource=users')));
+    for (const answer of held) t.match(answer, { status: 503, code: 'database_unavailable' });
+    await locking.unsafe('ROLLBACK');
+    locking.release();
+
     // A table that says it is huge: nobody counts it.
     await app.sql`UPDATE pg_class SET reltuples = 1e9, relpages = greatest(relpages, 1) WHERE relname = 'users'`;
     const { rows, estimated } = await estimate('resource=users');

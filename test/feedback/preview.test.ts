@@ -107,6 +107,7 @@ t.test('a preview', async (t) => {
       const whole = await preview({ file_name, whole: 'true' }, content);
       t.ok(whole.rejected > 0 || whole.failure, 'of a whole file it is');
     }
+    t.match(await preview({ file_name: 'x.ndjson' }, json(1).slice(0, 30)), { checked: 0, failure: undefined });
     t.match(await preview({ file_name: 'x.json' }, `[${json(1)} ${json(2)}`), { failure: { code: 'malformed_json' } });
   });
 
@@ -115,6 +116,19 @@ t.test('a preview', async (t) => {
     const seen = await preview({ resource: 'users', file_name: 'x.ndjson' }, content);
     t.match(seen, { checked: 20_000, rejected: 20_000 });
     t.equal(seen.records.length, 100);
+    const names = Array.from({ length: 20_000 }, (_, n) => `c${n}`);
+    const wide = await ask({ file_name: 'x.csv' }, `${names.join(',')}\n${'x\n'.repeat(200)}`);
+    t.equal(wide.json().columns.length, 1000);
+    t.ok(wide.rawPayload.length < 3e6, 'a hundred thousand bytes do not make tens of millions');
+  });
+
+  await t.test('is refused rather than kept waiting with many others', async (t) => {
+    const content = `id\n${'1\n'.repeat(20_000)}`;
+    const asked = Array.from({ length: 60 }, async () => await ask({ resource: 'users', format: 'ndjson' }, content));
+    const codes = (await Promise.all(asked)).map((response) => response.json().code ?? response.statusCode);
+    t.ok(codes.includes('too_busy') && codes.includes(200));
+    t.same([...new Set(codes)].sort(), [200, 'too_busy']);
+    t.equal((await ask({}, content)).statusCode, 200, 'and the next is served');
   });
 
   await t.test('says what it does not take', async (t) => {

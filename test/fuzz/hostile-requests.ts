@@ -23,7 +23,8 @@ const parametersOf: Readonly<Record<string, fc.Arbitrary<string>>> = {
   '/v1/exports/estimate': fc.oneof(fc.constantFrom('resource', 'limit'), filter),
   '/v1/exports': fc.oneof(fc.constantFrom('format', 'fields', 'sort', 'limit', 'after', 'status', 'resource'), filter),
 };
-const routes = [
+/** Every route; a test compares it with the service's own list. */
+export const fuzzedRoutes = [
   '/v1/imports',
   '/v1/imports/:id',
   '/v1/imports/:id/errors',
@@ -45,6 +46,11 @@ const routes = [
   '/health/live',
   '/metrics',
   '/problems/:id',
+  '/openapi.json',
+  '/docs',
+  '/docs/static/:id',
+  '/',
+  '/console/:id',
   '/:id',
   '/v1/:id/:id',
 ];
@@ -200,7 +206,7 @@ const idOf = (route: string) =>
   fc.oneof(fc.constant(route.includes('exports') ? knownExport : knownImport), hostileText);
 
 /** For `app.inject()`. */
-export const hostileRequest: fc.Arbitrary<InjectOptions> = fc.constantFrom(...routes).chain((route) =>
+export const hostileRequest: fc.Arbitrary<InjectOptions> = fc.constantFrom(...fuzzedRoutes).chain((route) =>
   fc
     .record({ method: methodOf(route), id: idOf(route), headers, body: bodyOf(route), query: queryOf(route) })
     .map(({ method, id, headers, body: { type, payload }, query }) => {

@@ -11,8 +11,9 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
   },
 });
-const seed = Number(values.seed);
-const totalMs = Number(values.minutes) * 60_000;
+const [seed, minutes] = [Number(values.seed), Number(values.minutes)];
+if (!Number.isInteger(seed) || !(minutes > 0)) throw new Error('--seed takes a whole number, --minutes one above 0');
+const totalMs = minutes * 60_000;
 const turnMs = 5_000;
 
 t.setTimeout(0);

@@ -5,9 +5,10 @@ import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import { build } from '../build.ts';
 import { ended, type ImportStatus, importFile, listen } from '../client.ts';
+import { routesOf } from '../routes.ts';
 import { checkAnswer, checkJobs, type Known } from './check-answer.ts';
 import { checkFile, faultsOfFiles } from './check-file.ts';
-import { hostileRequest } from './hostile-requests.ts';
+import { fuzzedRoutes, hostileRequest } from './hostile-requests.ts';
 import { type FuzzedFile, mutatedFile } from './mutated-files.ts';
 import { checkRawRequest, rawRequest } from './raw-requests.ts';
 
@@ -23,6 +24,10 @@ export async function openTargets(t: Pick<Test, 'after'>): Promise<{ targets: Ta
   const app = await build(t, { MAX_UNFINISHED_JOBS: '1000000', RATE_LIMIT: '0' });
   const url = await listen(app);
   const known = await makeJobs(app);
+  const urls = routesOf(app).map((route) => route.replace(/^\w+ /, '').replaceAll(/:\w+|\*/g, ':id'));
+  // Those of the page under /docs are its own, but for its files.
+  const missing = urls.filter((url) => !fuzzedRoutes.includes(url) && !/^(:id|\/docs\/(?!static\/:id).*)$/.test(url));
+  assert.deepEqual(missing, [], 'routes that are not fuzzed');
   const property = <T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>) =>
     fc.asyncProperty(arbitrary, check) as unknown as fc.IAsyncProperty<unknown>;
   return {

@@ -24,7 +24,7 @@ const csvUser = (n: number, name = `User ${n}`) => `${id(n)},user${n}@example.co
 
 const freshApp = await shareApps(t);
 const fresh = async (chunkRecords: number) =>
-  await freshApp({ IMPORT_BATCH_SIZE: `${chunkRecords}`, IMPORT_WORKERS: '2', IMPORT_CONNECTIONS: '4' });
+  await freshApp({ IMPORT_BATCH_SIZE: `${chunkRecords}`, IMPORT_WORKERS: '2', IMPORT_CONNECTIONS: '2' });
 
 const hugeFiles = [
   { resource: 'users', name: 'users_huge.csv', counts: [10_000, 3_233, 6_767, 7_086] },

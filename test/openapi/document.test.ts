@@ -6,10 +6,11 @@ import { resources } from '../../src/resources/index.ts';
 import { build } from '../build.ts';
 import { routesOf } from '../routes.ts';
 
+const app = await build(t);
+
 const strict = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
 
 t.test('the document says all there is to say of every operation', async (t) => {
-  const app = await build(t);
   const response = await app.inject('/openapi.json');
   t.match(response, { statusCode: 200, headers: { 'content-type': 'application/json; charset=utf-8' } });
   const document = response.json<OpenApiDocument>();
@@ -64,7 +65,6 @@ t.test('what is served under /docs may run its own scripts, and nothing else may
 });
 
 t.test('every route but those of pages is in the document', async (t) => {
-  const app = await build(t);
   const { paths = {} } = (await app.inject('/openapi.json')).json<OpenApiDocument>();
   const documented = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
@@ -77,3 +77,6 @@ t.test('every route but those of pages is in the document', async (t) => {
     documented.sort(),
   );
 });
+
+// The app would keep the process, and thereby this, from ending by itself.
+t.end();

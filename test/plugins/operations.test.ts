@@ -25,7 +25,7 @@ import { startFreezableProxy } from './freezable-proxy.ts';
 
 type Env = Record<string, string>;
 
-const readme = new URL('../../README.md', import.meta.url);
+const page = new URL('../../docs/watching.md', import.meta.url);
 
 async function buildOn(test: Pick<Test, 'after'>, connection: Connection, env: Env = {}): Promise<FastifyInstance> {
   const app = await buildApp(loadConfig({ ...environment(connection, await temporaryFolder(test)), ...env }));
@@ -147,11 +147,11 @@ t.test('a service that works', async (t) => {
 
     const named = (written: string, pattern: RegExp) =>
       [...new Set([...written.matchAll(pattern)].map(([, name]) => name))].toSorted();
-    const [, table = ''] = /\n\| metric \| labels.*\n([\s\S]*?)\n\n/.exec(await readFile(readme, 'utf8')) ?? [];
+    const [, table = ''] = /\n\| metric \| labels.*\n([\s\S]*?)\n\n/.exec(await readFile(page, 'utf8')) ?? [];
     t.same(
       named(table, /`((?:bulk|http)_\w+)`/g),
       named(text, /^# TYPE ((?:bulk|http)_\w+)/gm),
-      'the README has them all',
+      'docs/watching.md has them all',
     );
     t.ok((seriesOf(text, 'bulk_file_bytes_written_total{folder="uploads"}') ?? 0) > 200);
     t.ok((seriesOf(text, 'bulk_stored_bytes{folder="uploads"}') ?? 0) > 200);

@@ -1,5 +1,7 @@
 // Threads that die before they have begun: whoever waits for one gets it once one starts again, or learns that none does.
-import { rm, writeFile } from 'node:fs/promises';
+// And threads that are not wanted any more before they have begun.
+import { once } from 'node:events';
+import { access, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Fastify from 'fastify';
@@ -10,25 +12,26 @@ import { NoThread } from '../../src/run-in-threads.ts';
 import type { ParseRequest } from '../../workers/messages.ts';
 import { temporaryFolder } from '../build.ts';
 
+async function openPool(t: Test, threadFile: string) {
+  const app = Fastify();
+  t.after(async () => await app.close());
+  app.decorate('config', loadConfig({ IMPORT_WORKERS: '1' }));
+  await app.register(parsePool, { threadFile: new URL(threadFile, import.meta.url).href });
+  await app.ready();
+  return app;
+}
+
 /** A pool whose threads answer with the number of the first record, and cannot start while they are kept from it. */
 async function startPool(t: Test) {
   const mark = join(await temporaryFolder(t), 'mark');
   process.env.DIES_WHILE_THERE_IS = mark;
-  const app = Fastify();
-  t.after(async () => await app.close());
-  app.decorate('config', loadConfig({ IMPORT_WORKERS: '1' }));
-  await app.register(parsePool, { threadFile: new URL('../dies-at-start.ts', import.meta.url).href });
-  await app.ready();
-  const { piscina, parse } = app.parsePool;
+  const { piscina, parse } = (await openPool(t, '../dies-at-start.ts')).parsePool;
   const failures: string[] = [];
   piscina.on('error', ({ message }) => failures.push(message));
   return {
     failures,
-    ask: async (firstRecord: number, signal?: AbortSignal) =>
-      (await parse(
-        { firstRecord, bytes: new Uint8Array(9), table: new Uint32Array(9) } as ParseRequest,
-        signal,
-      )) as unknown,
+    ask: async (firstRecord: number) =>
+      (await parse({ firstRecord, bytes: new Uint8Array(9), table: new Uint32Array(9) } as ParseRequest)) as unknown,
     /** Ends the thread that there is; no other one starts. */
     async loseThreads() {
       await writeFile(mark, '');
@@ -52,16 +55,30 @@ t.test('once threads can start again, those who wait are served', async (t) => {
   t.match(failures, ['this thread cannot start', 'this thread cannot start']);
 });
 
-t.test('while none starts, they learn so; whoever goes away need not wait for it', async (t) => {
+t.test('while none starts, they learn so', async (t) => {
   const { ask, loseThreads, letStart } = await startPool(t);
   t.equal(await ask(1), 1);
   await loseThreads();
-  const gone = new AbortController();
-  const leaving = ask(2, gone.signal);
-  const staying = [3, 4].map((n) => t.rejects(ask(n), new NoThread()));
-  gone.abort();
-  await t.rejects(leaving, { name: 'AbortError' });
-  await Promise.all(staying);
+  await Promise.all([2, 3].map((n) => t.rejects(ask(n), new NoThread())));
   await letStart();
-  t.equal(await ask(5), 5, 'the next one finds a thread');
+  t.equal(await ask(4), 4, 'the next one finds a thread');
+});
+
+t.test('a thread is not ended while it starts: that may end the process', async (t) => {
+  const mark = join(await temporaryFolder(t), 'mark');
+  process.env.MARK_OF_START = mark;
+  const app = await openPool(t, '../starts-slowly.ts');
+  await app.close();
+  await t.resolves(access(mark), 'the first of a pool');
+  await rm(mark);
+
+  const other = await openPool(t, '../starts-slowly.ts');
+  const { piscina } = other.parsePool;
+  const [first] = piscina.threads;
+  await once(first!, 'message');
+  await rm(mark);
+  await first!.terminate();
+  t.not(piscina.threads[0], first);
+  await other.close();
+  await t.resolves(access(mark), 'one that replaces another');
 });

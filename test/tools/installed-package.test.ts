@@ -7,7 +7,7 @@ import t from 'tap';
 import project from '../../package.json' with { type: 'json' };
 import * as client from '../../src/client/index.ts';
 import { temporaryFolder } from '../build.ts';
-import { withoutTap } from '../run-command.ts';
+import { withoutTap } from '../plain-node.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const execute = promisify(execFile);

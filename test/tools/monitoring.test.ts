@@ -71,6 +71,7 @@ t.test('every alert says how bad it is, what happens, and what to do', async (t)
   t.equal(new Set(rules.map(({ alert }) => alert)).size, rules.length);
   for (const { alert, labels, annotations } of rules) {
     t.match(labels.severity, /^(critical|warning|info)$/, alert);
+    t.match(alert, /^Bulk/, 'by its name the dashboard finds it');
     t.ok(annotations.summary.length > 20 && annotations.description.length > 60, alert);
   }
 });

@@ -2,11 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, readFile, writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { freePort } from '../../db/embedded/free-port.ts';
 import { temporaryFolder } from '../build.ts';
 
 export const deployed = new URL('../../deploy/prometheus/', import.meta.url).pathname;
@@ -62,13 +61,4 @@ export async function startPrometheus(
 async function isReady(address: string): Promise<boolean> {
   const answer = await fetch(`http://${address}/-/ready`).catch(() => null);
   return answer?.ok === true;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

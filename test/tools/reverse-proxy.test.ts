@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { openPool } from '../../db/client.ts';
+import { freePort } from '../../db/embedded/free-port.ts';
 import { environment, temporaryFolder } from '../build.ts';
 import { createDatabase } from '../databases.ts';
 import { startService } from '../service-process.ts';
@@ -31,15 +32,6 @@ interface Proxy {
   certificate: string;
   /** Arguments of every curl that goes through it. */
   curl: string[];
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** The configuration for this machine. @throws when a line that has to change is not there. */

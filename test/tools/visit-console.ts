@@ -52,7 +52,12 @@ export async function visit(
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1200, height: 900 },
+    // Icons that turn, and are drawn by the processor alone, take it from what is tested.
+    reducedMotion: 'reduce',
+    ...options,
+  });
   t.after(async () => await context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(60_000);

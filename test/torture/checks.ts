@@ -137,9 +137,16 @@ export async function checkSnapshot(
   return wrong;
 }
 
-async function chunkRanges(sql: Sql, jobId: string | null) {
+export async function chunkRanges(sql: Sql, jobId: string | null) {
   return await sql<{ first_record: number; records: number }[]>`
     SELECT first_record, records FROM bulk.chunks WHERE job_id = ${jobId} ORDER BY chunk`;
+}
+
+/** Whatever was posted, and however often: one job each. */
+export async function checkJobs(sql: Sql, { imports, exports }: Work): Promise<string[]> {
+  const posted = [...imports.values(), ...exports];
+  const found = (await sql<{ id: string }[]>`SELECT id FROM bulk.jobs`).map(({ id }) => id);
+  return found.filter((id) => !posted.includes(id)).map((id) => `nobody was told of the job ${id}`);
 }
 
 /** Jobs, queue entries, sessions and locks that should be gone. */

@@ -22,6 +22,8 @@ export interface ClientOptions {
 const timeoutMs = 5_000;
 
 export class Client {
+  /** Posts that a process took, at least in part, and did not answer. */
+  brokenPosts = 0;
   readonly #options: ClientOptions;
 
   constructor(options: ClientOptions) {
@@ -48,8 +50,10 @@ export class Client {
       const answer = { status: response.status, headers: response.headers, text: await response.text() };
       this.#judge(`${init.method ?? 'GET'} ${path}`, answer);
       return answer;
-    } catch {
+    } catch (error) {
       // Refused, reset, timed out: that is what this is all about.
+      const { cause } = error as { cause?: { code?: string } };
+      if (init.method === 'POST' && cause?.code !== 'ECONNREFUSED') this.brokenPosts++;
       return null;
     }
   }

@@ -41,9 +41,23 @@ const leaseMs = 15_000;
 
 const frozen = new WeakSet<ServiceProcess>();
 
-async function thaw(service: ServiceProcess): Promise<void> {
-  service.child.kill('SIGCONT');
-  frozen.delete(service);
+/** Freezes a process, if there is one awake, for as long as `meanwhile` takes. */
+async function freezeWhile(victims: Victims, meanwhile: () => Promise<unknown>): Promise<void> {
+  const service = victim(victims);
+  if (!service) return;
+  frozen.add(service);
+  service.child.kill('SIGSTOP');
+  try {
+    await meanwhile();
+  } finally {
+    service.child.kill('SIGCONT');
+    frozen.delete(service);
+  }
+}
+
+/** To take over what a frozen one leaves. */
+async function haveAnother({ services, random }: Victims): Promise<void> {
+  if (services.running.length < 2) await services.start(random);
 }
 
 const end =
@@ -85,11 +99,15 @@ const crashPostgres: Fault = async ({ postgres, random }) => {
   await postgres.restart();
 };
 
-/** Long enough for every time-out that has to do with the database to be met. Whoever asks meanwhile is told so. */
+/**
+ * Long enough for every time-out that has to do with the database to be met, and now and then a minute. Whoever asks
+ * meanwhile is told so.
+ */
 const absentPostgres: Fault = async ({ postgres, services, random, signal, report }) => {
+  const absentMs = random.chance(0.25) ? 60_000 : random.between(12_000, 20_000);
   await postgres.crash();
   try {
-    await pause(random.between(12_000, 20_000), undefined, { signal });
+    await pause(absentMs, undefined, { signal });
     for (const silent of await findSilent(services.running.filter((service) => !frozen.has(service)))) report(silent);
   } finally {
     await postgres.restart();
@@ -97,36 +115,24 @@ const absentPostgres: Fault = async ({ postgres, services, random, signal, repor
 };
 
 /** Shorter than anybody would notice by its missing signs of life. */
-const freeze: Fault = async (victims) => {
-  const service = victim(victims);
-  if (!service) return;
-  frozen.add(service);
-  service.child.kill('SIGSTOP');
-  await pause(victims.random.between(100, 1_500));
-  await thaw(service);
-};
+const freeze: Fault = async (victims) =>
+  await freezeWhile(victims, async () => await pause(victims.random.between(100, 1_500)));
 
 /**
  * Longer than anybody waits for it: another process has taken over its jobs when it wakes up. That its queue connections
  * are lost is noticed sooner than that they are silent.
  */
 const freezeAndOvertake: Fault = async (victims) => {
-  const { services, sql, random, signal } = victims;
-  if (services.running.length < 2) await services.start(random);
-  const service = victim(victims);
-  if (!service) return;
-  frozen.add(service);
-  service.child.kill('SIGSTOP');
-  try {
+  const { sql, random, signal } = victims;
+  await haveAnother(victims);
+  await freezeWhile(victims, async () => {
     // Only its own queue connections have jobs with its runner: those of the process whose sessions answer nothing.
     const runners = await sql<{ runner: string }[]>`SELECT DISTINCT runner FROM bulk.jobs WHERE status = 'processing'`;
     for (const { runner } of runners) {
       await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ${`bulk queue ${runner}`}`;
     }
     await pause(random.between(1_000, 6_500), undefined, { signal });
-  } finally {
-    await thaw(service);
-  }
+  });
 };
 
 /**
@@ -134,17 +140,9 @@ const freezeAndOvertake: Fault = async (victims) => {
  * over its jobs when it wakes up.
  */
 const freezePastLease: Fault = async (victims) => {
-  const { services, random, signal } = victims;
-  if (services.running.length < 2) await services.start(random);
-  const service = victim(victims);
-  if (!service) return;
-  frozen.add(service);
-  service.child.kill('SIGSTOP');
-  try {
-    await pause(random.between(leaseMs, leaseMs + 5_000), undefined, { signal });
-  } finally {
-    await thaw(service);
-  }
+  const { random, signal } = victims;
+  await haveAnother(victims);
+  await freezeWhile(victims, async () => await pause(random.between(leaseMs, leaseMs + 5_000), undefined, { signal }));
 };
 
 interface Choice {

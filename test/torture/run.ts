@@ -2,7 +2,8 @@
 // processes of the service, ends with it, whichever way that is.
 import { parseArgs } from 'node:util';
 import { briefFaultNames, faultNames } from './faults.ts';
-import { type RoundReport, Torture } from './torture.ts';
+import { describeRound, Totals } from './report.ts';
+import { Torture } from './torture.ts';
 
 const help = `Usage: npm run torture -- [options]
 Kills, freezes and cuts off the service and its database while it works, then looks whether anything was lost.
@@ -69,33 +70,26 @@ function readSettings(): Settings | null {
 
 /** @returns whether all was well. @throws the signal's reason; whatever kept a round from being made. */
 async function run(torture: Torture, { rounds, seed, first, size }: Settings): Promise<boolean> {
-  const totals = { faults: {} as Record<string, number>, attempts: 0, streamed: 0, brokenStreams: 0, recoveryMs: 0 };
-  for (let round = first; round < first + rounds; round++) {
-    stopped.signal.throwIfAborted();
-    const report = await torture.round(round);
-    for (const fault of report.faults) totals.faults[fault] = (totals.faults[fault] ?? 0) + 1;
-    totals.attempts += report.attempts;
-    totals.streamed += report.streamed;
-    totals.brokenStreams += report.brokenStreams;
-    totals.recoveryMs = Math.max(totals.recoveryMs, Math.round(report.recoveryMs));
-    print(`round ${round}: ${describe(report)}`);
-    if (report.recoveryMs > longRecoveryMs) print(`  it waited for: ${report.waitedFor.join('; ')}`);
-    const last = round === first + rounds - 1;
-    if (report.findings.length === 0 && (last || (round + 1) % orphansEvery === 0))
-      report.findings.push(...(await torture.checkOrphans()));
-    if (report.findings.length === 0) continue;
-    for (const finding of report.findings.slice(0, 20)) print(`  ${finding}`);
-    print(`Again: npm run torture -- --seed ${seed} --size ${size} --round ${round} --rounds 5`);
-    return false;
+  const totals = new Totals();
+  try {
+    for (let round = first; round < first + rounds; round++) {
+      stopped.signal.throwIfAborted();
+      const report = await torture.round(round);
+      totals.add(report);
+      print(`round ${round}: ${describeRound(report)}`);
+      if (report.recoveryMs > longRecoveryMs) print(`  it waited for: ${report.waitedFor.join('; ')}`);
+      const last = round === first + rounds - 1;
+      if (report.findings.length === 0 && (last || (round + 1) % orphansEvery === 0))
+        report.findings.push(...(await torture.checkOrphans()));
+      if (report.findings.length === 0) continue;
+      for (const finding of report.findings.slice(0, 20)) print(`  ${finding}`);
+      print(`Again: npm run torture -- --seed ${seed} --size ${size} --round ${round} --rounds 5`);
+      return false;
+    }
+    return true;
+  } finally {
+    print(`\n${totals.toMarkdown(seed)}`);
   }
-  const { recoveryMs, ...sums } = totals;
-  print(`${rounds} rounds, nothing lost, nothing doubled; longest recovery ${recoveryMs} ms; ${JSON.stringify(sums)}`);
-  return true;
-}
-
-function describe({ faults, durationMs, recoveryMs, attempts, streamed, brokenStreams }: RoundReport): string {
-  const seconds = (ms: number) => (ms / 1000).toFixed(1);
-  return `${seconds(durationMs)} s (recovery ${seconds(recoveryMs)} s), ${attempts} attempts, ${streamed} exports streamed, ${brokenStreams} broken: ${faults.join(', ')}`;
 }
 
 function print(line: string): void {

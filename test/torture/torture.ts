@@ -12,6 +12,7 @@ import {
   checkCancelled,
   checkExports,
   checkImports,
+  checkJobs,
   checkSnapshot,
   type Digests,
   differences,
@@ -20,10 +21,12 @@ import {
   findOrphans,
 } from './checks.ts';
 import { Client } from './client.ts';
+import { countRecords } from './count-records.ts';
 import { disturb } from './disturb.ts';
 import { faultNames } from './faults.ts';
 import { type FileSet, makeFiles } from './files.ts';
 import { OwnPostgres } from './own-postgres.ts';
+import type { RoundReport } from './report.ts';
 import { Services } from './services.ts';
 import { awaitRest, countAttempts, writeState } from './state.ts';
 import { startWork, type Work } from './workload.ts';
@@ -42,20 +45,6 @@ export interface TortureOptions {
   signal?: AbortSignal;
   /** Told as soon as there is something to kill(). */
   onStart?(torture: Torture): void;
-}
-
-export interface RoundReport {
-  faults: string[];
-  /** What is wrong; empty when all is well. */
-  findings: string[];
-  durationMs: number;
-  /** From the last fault set right until all jobs had ended and nothing was left over. */
-  recoveryMs: number;
-  /** What held it up to the last. */
-  waitedFor: string[];
-  attempts: number;
-  streamed: number;
-  brokenStreams: number;
 }
 
 /** Nothing that is right takes as long, once all faults are set right. */
@@ -188,7 +177,11 @@ export class Torture {
     await stop();
     given?.throwIfAborted();
 
-    if (findings.length === 0) findings.push(...(await this.#check(client, work, files, undisturbed, signal)));
+    const isQuiet = findings.length === 0;
+    const records = isQuiet ? await countRecords(this.#sql, files, work.imports) : null;
+    if (isQuiet) findings.push(...(await this.#check(client, work, files, undisturbed, signal)));
+    if (records && records.lost + records.doubled > 0)
+      findings.push(`of ${records.checked} records ${records.lost} are lost and ${records.doubled} doubled`);
     const attempts = await countAttempts(this.#sql);
     if (findings.length === 0) await this.#forget();
     return {
@@ -197,7 +190,10 @@ export class Torture {
       durationMs: performance.now() - startedAt,
       recoveryMs,
       waitedFor: rest.last,
+      records,
+      jobs: work.imports.size + work.exports.length,
       attempts,
+      brokenPosts: client.brokenPosts,
       streamed: work.streamed.length,
       brokenStreams: work.brokenStreams,
     };
@@ -208,6 +204,7 @@ export class Torture {
     const wrong = [
       ...(await checkImports(client, work, files, signal)),
       ...differences(await digestsOf(sql, files, work.imports), undisturbed),
+      ...(await checkJobs(sql, work)),
       ...(await checkCancelled(sql, work, files.cancelled)),
       ...(await checkExports(client, sql, work, signal)),
     ];

@@ -42,7 +42,9 @@ export function startWork(
   const ending = AbortSignal.any([over.signal, signal]);
 
   async function send(file: TortureFile): Promise<string> {
-    const jobId = await client.makeJob('/v1/imports', `${round} ${file.name}`, () => ({ body: formOf(file) }), signal);
+    const overMs = random.chance(0.5) ? random.below(1_200) : 0;
+    const request = () => (overMs > 0 ? inPieces(formOf(file), overMs) : { body: formOf(file) });
+    const jobId = await client.makeJob('/v1/imports', `${round} ${file.name}`, request, signal);
     work.imports.set(file, jobId);
     return jobId;
   }
@@ -53,12 +55,22 @@ export function startWork(
 
   async function sendAndCancel(): Promise<void> {
     const jobId = await send(files.cancelled);
-    await pause(random.below(700));
+    await hasProcessed(jobId, random.below(files.cancelled.records));
     while (!signal.aborted) {
       const answer = await client.ask(`/v1/imports/${jobId}/cancel`, { method: 'POST' });
       work.cancelled ||= answer?.status === 202;
       // 409: it had ended, or an earlier request cancelled it whose answer was lost.
       if (answer?.status === 202 || answer?.status === 409) return;
+      await pause(20);
+    }
+  }
+
+  /** Waits for it, but not for ever: it may be for a cancel to come first. */
+  async function hasProcessed(jobId: string, records: number): Promise<void> {
+    const giveUpAt = performance.now() + 3_000;
+    while (!signal.aborted && performance.now() < giveUpAt) {
+      const answer = await client.ask(`/v1/imports/${jobId}`);
+      if (answer?.status === 200 && JSON.parse(answer.text).processed >= records) return;
       await pause(20);
     }
   }
@@ -144,6 +156,23 @@ function formOf({ resource, name, text }: TortureFile): FormData {
   form.set('resource', resource);
   form.set('file', new Blob([text]), name);
   return form;
+}
+
+const pieces = 10;
+
+/** The same request, sent bit by bit: a fault may find the upload in its middle. */
+function inPieces(form: FormData, overMs: number): RequestInit {
+  const whole = new Response(form);
+  async function* send() {
+    const bytes = new Uint8Array(await whole.arrayBuffer());
+    const size = Math.ceil(bytes.length / pieces);
+    for (let at = 0; at < bytes.length; at += size) {
+      yield bytes.subarray(at, at + size);
+      await pause(overMs / pieces);
+    }
+  }
+  const headers = { 'content-type': whole.headers.get('content-type') ?? '' };
+  return { body: ReadableStream.from(send()), duplex: 'half', headers };
 }
 
 /** Sends the beginning of an upload, then hangs up. */

@@ -1,5 +1,6 @@
 import { html } from 'htm/preact';
 import { useEffect, useState } from 'preact/hooks';
+import { ApiProblem } from '../../api/request.js';
 import { Failure } from '../../components/failure.js';
 import { countOf } from '../../state/figures.js';
 import { useQuery } from '../../state/use-query.js';
@@ -8,21 +9,33 @@ import { useQuery } from '../../state/use-query.js';
 const restMs = 300;
 
 /**
- * How many rows an export would have; says too what is wrong with its filters before anything is started.
- * @param {{ query: string | null, limit: string }} props
+ * @typedef {object} EstimateState
+ * @property {import('../../types.ts').Estimate | null} estimate null: not known yet
+ * @property {Error | null} error
+ * @property {boolean} refused there is no such export
  */
-export function Estimate({ query, limit }) {
+
+/**
+ * How many rows an export would have; and what is wrong with its filters, before anything is started.
+ * @param {string | null} query of the export; null: none can be asked for
+ * @returns {EstimateState}
+ */
+export function useEstimate(query) {
   const settled = useSettled(query);
   const { data, error } = useQuery(settled === null ? null : `/v1/exports/estimate?${settled}`);
-  const estimate = /** @type {import('../../types.ts').Estimate | null} */ (data);
-  if (error && settled === query) return html`<${Failure} error=${error} title="These filters do not work" />`;
-  const rows = estimate && Math.min(estimate.rows, Number(limit) || Infinity);
+  if (settled !== query) return { estimate: null, error: null, refused: false };
+  return { estimate: data, error, refused: error instanceof ApiProblem && error.status === 400 };
+}
+
+/** @param {EstimateState} props */
+export function Estimate({ estimate, error }) {
+  if (error) return html`<${Failure} error=${error} title="These filters do not work" />`;
   return html`
     <p class="estimate" role="status">
       ${
-        rows === null || settled !== query
+        estimate === null
           ? html`<span class="hint">Counting…</span>`
-          : html`${estimate?.estimated ? 'About ' : ''}<strong>${countOf(rows, 'record')}</strong>`
+          : html`${estimate.estimated ? 'About ' : ''}<strong>${countOf(estimate.rows, 'record')}</strong>`
       }
     </p>
   `;

@@ -10,7 +10,7 @@ import { Skeleton } from '../../components/skeleton.js';
 import { go } from '../../state/route.js';
 import { useResources } from '../../state/use-resources.js';
 import { ColumnPicker } from './column-picker.js';
-import { Estimate } from './estimate.js';
+import { Estimate, useEstimate } from './estimate.js';
 import { FilterList } from './filter-list.js';
 import { jobRequestOf, queryOf } from './selection.js';
 
@@ -18,12 +18,16 @@ import { jobRequestOf, queryOf } from './selection.js';
 const nothingChosen = { format: 'csv', left: [], filters: [], sort: '', limit: '', gzip: false };
 
 /** @param {{ query: { resource?: string } }} props */
-export function ExportView({ query }) {
+export function ExportView({ query: asked }) {
   const { resources, formats, error } = useResources();
-  const [name, setName] = useState(query.resource ?? '');
+  const [name, setName] = useState(asked.resource ?? '');
   const [choices, setChoices] = useState(nothingChosen);
   const [failure, setFailure] = useState(/** @type {Error | null} */ (null));
   const resource = resources.find((known) => known.name === name) ?? resources[0];
+  const fields = (resource?.fields ?? []).map((field) => field.name);
+  const noColumns = choices.left.length === fields.length;
+  const query = resource && !noColumns ? queryOf(resource.name, fields, choices) : null;
+  const estimate = useEstimate(query);
   // What another choice was refused for is no longer of interest.
   useEffect(() => setFailure(null), [choices, name]);
 
@@ -36,8 +40,6 @@ export function ExportView({ query }) {
   }
   const change = (/** @type {Partial<import('./selection.js').ExportChoices>} */ part) =>
     setChoices({ ...choices, ...part });
-  const fields = resource.fields.map((field) => field.name);
-  const noColumns = choices.left.length === fields.length;
   const start = async () => {
     setFailure(null);
     try {
@@ -78,13 +80,14 @@ export function ExportView({ query }) {
       <${ColumnPicker} fields=${fields} left=${choices.left} onChange=${(/** @type {string[]} */ left) => change({ left })} />
       <${FilterList} fields=${resource.fields} filters=${choices.filters}
         onChange=${(/** @type {import('./selection.js').FilterChoice[]} */ filters) => change({ filters })} />
-      <${Estimate} query=${noColumns ? null : queryOf(resource.name, fields, choices)} limit=${choices.limit} />
-      <${Failure} error=${failure} title="The export cannot be made" />
+      ${query !== null && html`<${Estimate} ...${estimate} />`}
+      <${Failure} acted error=${failure} title="The export cannot be made" />
       ${
-        !noColumns &&
+        query !== null &&
+        !estimate.refused &&
         html`
           <div class="actions">
-            <${DownloadLink} primary path="/v1/exports?${queryOf(resource.name, fields, choices)}" onFailure=${setFailure}
+            <${DownloadLink} primary path="/v1/exports?${query}" onFailure=${setFailure}
               name="${resource.name}.${choices.format}">Download now<//>
             <button type="button" class="button" onClick=${start}><${Icon} name="clock" />Start a job</button>
             <label class="check">

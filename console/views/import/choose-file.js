@@ -1,6 +1,7 @@
 import { html } from 'htm/preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Icon } from '../../components/icon.js';
+import { holdsFiles } from '../../state/dropped-files.js';
 import { formatBytes } from '../../state/figures.js';
 
 /**
@@ -10,26 +11,16 @@ import { formatBytes } from '../../state/figures.js';
 export function ChooseFile({ file, locked, onChoose }) {
   const [over, setOver] = useState(false);
   useEffect(() => {
-    if (locked) return;
     const leaving = new AbortController();
     const { signal } = leaving;
-    addEventListener(
-      'dragover',
-      (event) => {
-        // Otherwise the browser would open the file in place of the page.
-        event.preventDefault();
-        setOver(true);
-      },
-      { signal },
-    );
+    addEventListener('dragover', (event) => setOver(!locked && holdsFiles(event)), { signal });
     addEventListener('dragleave', (event) => event.relatedTarget === null && setOver(false), { signal });
     addEventListener(
       'drop',
       (event) => {
-        event.preventDefault();
         setOver(false);
         const [dropped] = event.dataTransfer?.files ?? [];
-        if (dropped) onChoose(dropped);
+        if (dropped && !locked) onChoose(dropped);
       },
       { signal },
     );
@@ -45,7 +36,7 @@ export function ChooseFile({ file, locked, onChoose }) {
   };
   return html`
     <div class="drop ${over ? 'drop-over' : ''} ${file ? 'drop-filled' : ''}">
-      <input class="visually-hidden" type="file" id="file" accept=".csv,.ndjson,.jsonl,.json,.gz" disabled=${locked}
+      <input class="visually-hidden" type="file" id="file" disabled=${locked}
         aria-describedby="file-hint" onChange=${choose} />
       <label for="file">
         <${Icon} name=${file ? 'file' : 'upload'} />

@@ -17,8 +17,11 @@ import { usePreview } from './use-preview.js';
  * @property {string} delimiter
  */
 
-/** @param {{ query: { resource?: string, corrects?: string } }} props corrects: name of the file that is mended */
-export function ImportView({ query: { resource: asked = '', corrects } }) {
+/**
+ * @param {{ query: { resource?: string, corrects?: string, loaded?: string } }} props corrects: name of the file that is
+ *   mended; loaded: there, when some of it is loaded already
+ */
+export function ImportView({ query: { resource: asked = '', corrects, loaded } }) {
   const [file, setFile] = useState(/** @type {File | null} */ (null));
   const [choices, setChoices] = useState(/** @type {Choices} */ ({ resource: asked, format: '', delimiter: '' }));
   const [sending, setSending] = useState(false);
@@ -51,8 +54,11 @@ export function ImportView({ query: { resource: asked = '', corrects } }) {
       corrects
         ? html`<${Notice} kind="info" quiet>
             <p>
-              Choose the corrected version of <strong>${corrects}</strong>. It is best made of the rejected records alone:
-              those that are loaded already would be rejected as duplicates.
+              Choose the corrected version of <strong>${corrects}</strong>.
+              ${
+                loaded &&
+                ' It need hold only what was not loaded: records that are in already stay as they are, and are rejected as duplicates.'
+              }
             </p>
           <//>`
         : html`<p class="lead">Every record is checked. Good ones are loaded, bad ones are listed with line and reason.</p>`

@@ -3,7 +3,12 @@ import { Failure } from '../../components/failure.js';
 import { Notice } from '../../components/notice.js';
 import { Skeleton } from '../../components/skeleton.js';
 import { countOf, formatCount } from '../../state/figures.js';
+import { sentence } from '../../state/sentence.js';
 import { PreviewTable } from './preview-table.js';
+
+/** A file may have thousands of columns: of those that feed no field so many are named, and so many shown. */
+const namedColumns = 8;
+const shownIgnored = 20;
 
 /**
  * The beginning of the file as the service reads it, and what is wrong with it.
@@ -13,7 +18,9 @@ export function PreviewPanel({ preview, error, hasResource }) {
   if (error) return html`<${Failure} error=${error} title="The file cannot be previewed" />`;
   if (!preview) return html`<section class="panel"><${Skeleton} lines=${6} label="Reading the file" /></section>`;
   const { failure, missing_columns: missing, columns, records, checked, rejected } = preview;
-  const ignored = columns.filter(({ field }) => field === null).map(({ name }) => name);
+  const ignored = columns.filter(({ field }) => field === null);
+  const hidden = new Set(ignored.slice(shownIgnored));
+  const shown = columns.filter((column) => !hidden.has(column));
   return html`
     <section class="panel" aria-labelledby="preview-title">
       <div class="panel-line">
@@ -22,8 +29,8 @@ export function PreviewPanel({ preview, error, hasResource }) {
       </div>
       ${
         failure &&
-        html`<${Notice} kind="error" title="This file would not be imported as it is">
-          <p>${failure.detail}${failure.line ? ` (line ${formatCount(failure.line)})` : ''}</p>
+        html`<${Notice} kind="error" title="An import of this file would fail">
+          <p>${sentence(failure.detail)}${failure.line ? ` Line ${formatCount(failure.line)}.` : ''}</p>
         <//>`
       }
       ${
@@ -36,6 +43,7 @@ export function PreviewPanel({ preview, error, hasResource }) {
       }
       ${
         !hasResource &&
+        columns.length > 0 &&
         html`<${Notice} kind="warning">
           <p>The columns fit no resource by themselves. Choose one above to have the records checked.</p>
         <//>`
@@ -43,28 +51,39 @@ export function PreviewPanel({ preview, error, hasResource }) {
       ${
         hasResource &&
         ignored.length > 0 &&
-        html`<p class="hint">Not a field of this resource, and left out: ${ignored.join(', ')}</p>`
+        html`<p class="hint">Not a field of this resource, and left out: ${namesOf(ignored)}</p>`
       }
-      ${records.length > 0 && html`<${PreviewTable} columns=${columns} records=${records} />`}
-      <p class="hint">
-        ${records.length < checked ? `The first ${countOf(records.length, 'record')} of those checked. ` : ''}
+      ${records.length > 0 && html`<${PreviewTable} columns=${shown} records=${records} hasResource=${hasResource} />`}
+      <p class="hint" hidden=${checked === 0}>
+        ${records.length < checked ? `Shown: the first ${countOf(records.length, 'record')} of those checked. ` : ''}
+        ${rejected > 0 && !records.some(({ errors }) => errors.length > 0) ? 'The problems are further on; the import lists them all. ' : ''}
+        ${hidden.size > 0 ? `Not shown: ${countOf(hidden.size, 'column')} more that no field takes. ` : ''}
         Duplicates, and references to other tables, are looked up during the import.
       </p>
     </section>
   `;
 }
 
+/** @param {{ name: string }[]} columns */
+function namesOf(columns) {
+  const names = columns.slice(0, namedColumns).map(({ name }) => (name === '' ? '(no name)' : name));
+  const more = columns.length - names.length;
+  return `${names.join(', ')}${more > 0 ? ` and ${formatCount(more)} more` : ''}`;
+}
+
 /** @param {{ checked: number, rejected: number }} props */
 function Verdict({ checked, rejected }) {
-  const first = `of the first ${countOf(checked, 'record')}`;
+  const first = checked === 1 ? 'the only record' : `the first ${countOf(checked, 'record')}`;
   return html`
     <p role="status">
       ${
         checked === 0
           ? 'No record to check.'
           : rejected === 0
-            ? html`<span class="good">No problem</span> in the first ${countOf(checked, 'record')}`
-            : html`<span class="bad">${formatCount(rejected)}</span> ${first} ${rejected === 1 ? 'has a problem' : 'have problems'}`
+            ? html`<span class="good">No problem</span> in ${first}`
+            : checked === 1
+              ? html`<span class="bad">A problem</span> in ${first}`
+              : html`<span class="bad">${formatCount(rejected)}</span> of ${first} ${rejected === 1 ? 'has a problem' : 'have problems'}`
       }
     </p>
   `;

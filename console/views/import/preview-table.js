@@ -6,9 +6,10 @@ import { TableRegion } from '../../components/table-region.js';
 const shownCharacters = 60;
 
 /**
- * @param {Pick<import('../../types.ts').Preview, 'columns' | 'records'>} props
+ * @param {Pick<import('../../types.ts').Preview, 'columns' | 'records'> & { hasResource: boolean }} props hasResource: it
+ *   is known which columns are of use
  */
-export function PreviewTable({ columns, records }) {
+export function PreviewTable({ columns, records, hasResource }) {
   return html`
     <${TableRegion} label="First records of the file">
       <table class="table preview">
@@ -19,7 +20,7 @@ export function PreviewTable({ columns, records }) {
             ${columns.map(
               ({ name, field }, index) => html`
                 <th scope="col" key=${index} class=${field === null ? 'ignored' : ''}>
-                  ${name}${field === null && html` <span class="column-note">left out</span>`}
+                  ${name}${field === null && hasResource && html` <span class="column-note">left out</span>`}
                   ${field !== null && field !== name && html` <span class="column-note">${field}</span>`}
                 </th>
               `,

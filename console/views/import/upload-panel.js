@@ -22,6 +22,14 @@ export function UploadPanel({ file, options, ready, onSending, onAccepted }) {
   const [idempotencyKey] = useState(randomKey);
   const stopping = useRef(/** @type {AbortController | null} */ (null));
   useEffect(() => () => stopping.current?.abort(), []);
+  const sending = sent !== null;
+  useEffect(() => {
+    if (!sending) return;
+    // The browser asks whether to leave all the same.
+    const keep = (/** @type {Event} */ event) => event.preventDefault();
+    addEventListener('beforeunload', keep);
+    return () => removeEventListener('beforeunload', keep);
+  }, [sending]);
 
   const start = async () => {
     const controller = new AbortController();
@@ -49,6 +57,7 @@ export function UploadPanel({ file, options, ready, onSending, onAccepted }) {
           <p class="hint">${formatBytes(Math.round(sent * file.size))} of ${formatBytes(file.size)}</p>
         </div>
         <${ProgressBar} label="Upload" percent=${sent < 1 ? percent : null} />
+        <p class="hint">Stay on this page until the file is sent; the import itself then goes on without it.</p>
         <div class="actions">
           <button type="button" class="button" onClick=${() => stopping.current?.abort()}>Stop sending</button>
         </div>

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { request } from '../../api/request.js';
+import { requestJson, ServiceAway } from '../../api/request.js';
 import { FileChanged } from '../../api/upload-file.js';
 import { apiKey } from '../../state/api-key.js';
 import { connection } from '../../state/connection.js';
@@ -7,6 +7,8 @@ import { useStore } from '../../state/store.js';
 
 /** As much of a file as the service takes for a preview. */
 const headBytes = 1024 * 1024;
+/** After a request without an answer. */
+const retryMs = 2_000;
 
 /**
  * What the service makes of the beginning of a file: nothing is loaded.
@@ -29,11 +31,24 @@ export function usePreview(file, { resource, format, delimiter }) {
   useEffect(() => {
     if (!file) return;
     const leaving = new AbortController();
-    previewFile(file, { resource, format, delimiter }, leaving.signal).then(
-      (preview) => leaving.signal.aborted || setAnswer({ file, preview, error: null }),
-      (error) => leaving.signal.aborted || setAnswer({ file, preview: null, error }),
-    );
-    return () => leaving.abort();
+    const { signal } = leaving;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    const load = async () => {
+      try {
+        const preview = await previewFile(file, { resource, format, delimiter }, signal);
+        if (!signal.aborted) setAnswer({ file, preview, error: null });
+      } catch (error) {
+        if (signal.aborted) return;
+        setAnswer({ file, preview: null, error: /** @type {Error} */ (error) });
+        if (error instanceof ServiceAway) timer = setTimeout(load, retryMs);
+      }
+    };
+    load();
+    return () => {
+      leaving.abort();
+      clearTimeout(timer);
+    };
   }, [file, resource, format, delimiter, key, returns]);
 
   return answer.file === file ? answer : { preview: null, error: null };
@@ -56,5 +71,5 @@ async function previewFile(file, choices, signal) {
       throw new FileChanged();
     });
   const headers = { 'content-type': 'application/octet-stream' };
-  return await (await request(`/v1/imports/preview?${query}`, { method: 'POST', headers, body, signal })).json();
+  return await requestJson(`/v1/imports/preview?${query}`, { method: 'POST', headers, body, signal });
 }

@@ -3,6 +3,8 @@ import { formatCount } from '../../state/figures.js';
 
 /** Fewer than this in one field, and the chart would say nothing that the table does not. */
 const leastFields = 2;
+/** More of them, and the rest is one bar. */
+const mostFields = 12;
 
 /**
  * How many problems each field has. A picture for those who see it; the table under it has the same figures.
@@ -13,8 +15,11 @@ export function ErrorChart({ groups }) {
   const counts = new Map();
   for (const { field, count } of groups) counts.set(field ?? 'record', (counts.get(field ?? 'record') ?? 0) + count);
   if (counts.size < leastFields) return null;
-  const fields = [...counts].sort(([, a], [, b]) => b - a);
-  const most = fields[0]?.[1] ?? 1;
+  const sorted = [...counts].sort(([, a], [, b]) => b - a);
+  const rest = sorted.slice(mostFields);
+  const fields = sorted.slice(0, mostFields);
+  if (rest.length > 0) fields.push([`${rest.length} others`, rest.reduce((sum, [, count]) => sum + count, 0)]);
+  const most = Math.max(...fields.map(([, count]) => count));
   const spoken = fields.map(([field, count]) => `${field} ${formatCount(count)}`).join(', ');
   return html`
     <figure class="bars">

@@ -1,6 +1,7 @@
 import { html } from 'htm/preact';
 import { useState } from 'preact/hooks';
 import { hasEnded } from '../../api/follow-job.js';
+import { Age } from '../../components/age.js';
 import { CancelButton } from '../../components/cancel-button.js';
 import { DownloadLink } from '../../components/download-link.js';
 import { Failure } from '../../components/failure.js';
@@ -10,8 +11,9 @@ import { Notice } from '../../components/notice.js';
 import { ProgressBar } from '../../components/progress-bar.js';
 import { Skeleton } from '../../components/skeleton.js';
 import { StatusBadge, statuses } from '../../components/status-badge.js';
-import { formatAge, formatBytes, formatCount, formatDuration, formatTime } from '../../state/figures.js';
+import { formatBytes, formatCount, formatDuration, formatTime } from '../../state/figures.js';
 import { linkTo } from '../../state/route.js';
+import { sentence } from '../../state/sentence.js';
 import { useJob } from '../../state/use-job.js';
 
 /** @typedef {import('../../types.ts').Export} Export */
@@ -22,10 +24,12 @@ export function ExportJobView({ id }) {
   const { job, error, setJob } = useJob(path);
   const shown = /** @type {Export | null} */ (job);
   const [saveError, setSaveError] = useState(/** @type {Error | null} */ (null));
+  // The same heading before and after, because it has the focus of who hears the page.
   if (!shown) {
     return html`
-      <h1 tabindex="-1">Export job</h1>
+      <div class="title-line"><h1 tabindex="-1">Export job</h1></div>
       <${Failure} error=${error} title="This export cannot be shown" />
+      ${error && html`<p><a href=${linkTo('jobs', { type: 'exports' })}>All jobs</a></p>`}
       ${!error && html`<section class="panel"><${Skeleton} lines=${4} /></section>`}
     `;
   }
@@ -38,19 +42,19 @@ export function ExportJobView({ id }) {
     </div>
     <p class="lead">
       Export of <strong>${resource}</strong>,
-      ${' '}<time datetime=${created_at} title=${formatTime(created_at)}>${formatAge(created_at)}</time>
+      ${' '}<${Age} time=${created_at} />
     </p>
     <p class="visually-hidden" role="status">${statuses[status].label}</p>
     <section class="panel" aria-label="Progress">
       ${!hasEnded(shown) && html`<${ProgressBar} label="Progress of the export" percent=${null} tone=${status === 'pending' ? 'calm' : 'accent'} />`}
       <${FigureList} figures=${figuresOf(shown)} />
-      ${failure && html`<${Notice} kind="error" title="The export failed" quiet><p>${failure.detail}</p><//>`}
+      ${failure && html`<${Notice} kind="error" title="The export failed" quiet><p>${sentence(failure.detail)}</p><//>`}
       ${
         status === 'completed' &&
         !url &&
         html`<${Notice} kind="info" quiet><p>Its file is no longer kept. Start a new export to have it again.</p><//>`
       }
-      <${Failure} error=${saveError} title="The file cannot be downloaded" />
+      <${Failure} acted error=${saveError} title="The file cannot be downloaded" />
       <div class="actions">
         ${
           !hasEnded(shown) &&

@@ -21,7 +21,8 @@ export function ImportActions({ job, path, onFailure, onCancelled }) {
       </div>
     `;
   }
-  const again = linkTo('import', { resource: job.resource, corrects: job.file_name });
+  const loaded = job.successful > 0 ? 'some' : undefined;
+  const again = linkTo('import', { resource: job.resource, corrects: job.file_name, loaded });
   return html`
     <div class="actions">
       ${
@@ -31,7 +32,7 @@ export function ImportActions({ job, path, onFailure, onCancelled }) {
             Rejected records with reasons
           <//>
           <${SaveButton} path="${path}/rejects" name="rejected_${job.file_name}" onFailure=${onFailure}>
-            The same as they were sent
+            Rejected records as sent
           <//>
           <${SaveButton} path="${path}/errors?format=csv" name="errors_${job.job_id}.csv" onFailure=${onFailure}>
             Error report (CSV)

@@ -2,11 +2,12 @@
 import { html } from 'htm/preact';
 import { useEffect, useState } from 'preact/hooks';
 import { hasEnded } from '../../api/follow-job.js';
+import { Age } from '../../components/age.js';
 import { Failure } from '../../components/failure.js';
 import { Skeleton } from '../../components/skeleton.js';
 import { StatusBadge } from '../../components/status-badge.js';
-import { formatAge, formatTime } from '../../state/figures.js';
 import { usePace } from '../../state/pace.js';
+import { linkTo } from '../../state/route.js';
 import { useJob } from '../../state/use-job.js';
 import { ErrorGroups } from './error-groups.js';
 import { ImportActions } from './import-actions.js';
@@ -28,10 +29,12 @@ export function ImportJobView({ id }) {
     if (shown) document.title = `${shown.file_name} – Bulk import and export`;
   }, [shown?.file_name]);
 
+  // The same heading before and after, because it has the focus of who hears the page.
   if (!shown) {
     return html`
-      <h1 tabindex="-1">Import</h1>
+      <div class="title-line"><h1 tabindex="-1">Import</h1></div>
       <${Failure} error=${error} title="This import cannot be shown" />
+      ${error && html`<p><a href=${linkTo('jobs')}>All jobs</a></p>`}
       ${!error && html`<section class="panel"><${Skeleton} lines=${5} /></section>`}
     `;
   }
@@ -42,14 +45,14 @@ export function ImportJobView({ id }) {
     </div>
     <p class="lead">
       Import into <strong>${shown.resource}</strong>,
-      ${' '}<time datetime=${shown.created_at} title=${formatTime(shown.created_at)}>${formatAge(shown.created_at)}</time>
+      ${' '}<${Age} time=${shown.created_at} />
     </p>
     <${JobAnnouncer} job=${shown} />
     <section class="panel" aria-label="Progress">
       <${ImportProgress} job=${shown} pace=${pace} />
       <${ImportFigures} job=${shown} />
       <${ImportOutcome} job=${shown} />
-      <${Failure} error=${saveError} title="The file cannot be downloaded" />
+      <${Failure} acted error=${saveError} title="The file cannot be downloaded" />
       <${ImportActions} job=${shown} path=${path} onFailure=${setSaveError}
         onCancelled=${(/** @type {Import} */ cancelled) => setJob({ ...shown, ...cancelled })} />
     </section>

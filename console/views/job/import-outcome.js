@@ -1,6 +1,7 @@
 import { html } from 'htm/preact';
 import { Notice } from '../../components/notice.js';
 import { countOf, formatCount } from '../../state/figures.js';
+import { sentence } from '../../state/sentence.js';
 
 /** In words: what became of the file, once that is known. @param {{ job: import('../../types.ts').Import }} props */
 export function ImportOutcome({ job }) {
@@ -12,10 +13,12 @@ export function ImportOutcome({ job }) {
   }
   if (status === 'completed') {
     return html`<${Notice} kind="warning" title="${countOf(failed, 'record')} rejected" quiet>
-      <p>
-        ${successful > 0 ? 'All others are loaded.' : 'Nothing was loaded.'} To bring these in too: download the rejected
-        records, mend them in that file (each says what is wrong with it; imports leave that out), and import it.
-      </p>
+      <p>${successful > 0 ? 'All others are loaded. To bring these in too:' : 'Nothing was loaded. To bring them in:'}</p>
+      <ol>
+        <li>Download the rejected records. Each says what is wrong with it.</li>
+        <li>Correct them in that file. The reasons may stay: an import leaves them out.</li>
+        <li>Import the corrected file.</li>
+      </ol>
     <//>`;
   }
   if (status === 'failed' && failure) {
@@ -26,7 +29,7 @@ export function ImportOutcome({ job }) {
   }
   if (status === 'cancelled') {
     return html`<${Notice} kind="info" title="Cancelled" quiet>
-      <p>What was loaded before stays loaded.</p>
+      ${successful > 0 && html`<p>What was loaded before stays loaded.</p>`}
       <${Remainder} job=${job} />
     <//>`;
   }
@@ -41,8 +44,7 @@ function Remainder({ job: { successful, unprocessed = [] } }) {
       ? `from line ${formatCount(from_line)} to the end`
       : `lines ${formatCount(from_line)} to ${formatCount(to_line)}`,
   );
-  return html`<p>${countOf(successful, 'record')} loaded. Not looked at: ${ranges.join('; ')}.</p>`;
+  return html`<p>
+    ${successful === 0 ? 'Nothing was loaded.' : `${countOf(successful, 'record')} loaded.`} Not looked at: ${ranges.join('; ')}.
+  </p>`;
 }
-
-/** @param {string} text */
-const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -1,9 +1,10 @@
 import { html } from 'htm/preact';
 import { hasEnded } from '../../api/follow-job.js';
+import { Age } from '../../components/age.js';
 import { ProgressBar } from '../../components/progress-bar.js';
 import { StatusBadge } from '../../components/status-badge.js';
 import { TableRegion } from '../../components/table-region.js';
-import { formatAge, formatBytes, formatCount, formatDuration, formatTime } from '../../state/figures.js';
+import { formatBytes, formatCount, formatDuration } from '../../state/figures.js';
 import { linkTo } from '../../state/route.js';
 
 /** @typedef {import('../../types.ts').ImportSummary | import('../../types.ts').Export} Job */
@@ -48,7 +49,7 @@ function JobRow({ job }) {
       <td class="number narrow-hidden">${isImport ? formatCount(job.successful) : job.total_records === null ? '–' : formatCount(job.total_records)}</td>
       <td class="number ${isImport && job.failed > 0 ? 'bad' : ''}">${isImport ? formatCount(job.failed) : formatBytes(job.bytes)}</td>
       <td class="number narrow-hidden">${duration_ms === null ? '–' : formatDuration(duration_ms)}</td>
-      <td class="narrow-hidden"><time datetime=${created_at} title=${formatTime(created_at)}>${formatAge(created_at)}</time></td>
+      <td class="narrow-hidden"><${Age} time=${created_at} /></td>
     </tr>
   `;
 }

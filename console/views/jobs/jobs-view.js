@@ -1,6 +1,5 @@
 // The jobs, newest first, live. The address says what is shown, so that it can be kept and sent.
 import { html } from 'htm/preact';
-import { useState } from 'preact/hooks';
 import { hasEnded } from '../../api/follow-job.js';
 import { EmptyState } from '../../components/empty-state.js';
 import { Failure } from '../../components/failure.js';
@@ -16,18 +15,18 @@ const pageSize = 25;
 const busyMs = 1_500;
 const idleMs = 5_000;
 
-/** @typedef {{ type?: string, status?: string, resource?: string }} JobsQuery */
+/** @typedef {{ type?: string, status?: string, resource?: string, after?: string }} JobsQuery after: `next` of the page before */
 
 /** @param {{ query: JobsQuery }} props */
 export function JobsView({ query }) {
   const type = query.type === 'exports' ? 'exports' : 'imports';
-  const { status = '', resource = '' } = query;
+  const { status = '', resource = '', after = '' } = query;
   const { resources } = useResources();
-  const [limit, setLimit] = useState(pageSize);
   const search = new URLSearchParams({
-    limit: String(limit),
+    limit: String(pageSize),
     ...(status && { status }),
     ...(resource && { resource }),
+    ...(after && { after }),
   });
   const { data, error } = useQuery(`/v1/${type}?${search}`, { everyMs: paceOf });
   const jobs = data && (type === 'imports' ? data.imports : data.exports);
@@ -52,11 +51,16 @@ export function JobsView({ query }) {
     </div>
     <${Failure} error=${error} title="The jobs cannot be listed" />
     ${!jobs && !error && html`<section class="panel"><${Skeleton} lines=${8} /></section>`}
-    ${jobs?.length === 0 && html`<${NoJobs} type=${type} filtered=${status !== '' || resource !== ''} />`}
+    ${jobs?.length === 0 && html`<${NoJobs} type=${type} filtered=${status !== '' || resource !== '' || after !== ''} />`}
     ${jobs?.length > 0 && html`<${JobTable} type=${type} jobs=${jobs} />`}
     ${
-      data?.next &&
-      html`<div class="actions"><button type="button" class="button" onClick=${() => setLimit(limit * 2)}>Show older ones</button></div>`
+      (after || data?.next) &&
+      html`
+        <nav class="actions" aria-label="Pages">
+          ${after && html`<a class="button" href=${linkTo('jobs', { type, status, resource })}>Newest</a>`}
+          ${data?.next && html`<a class="button" href=${linkTo('jobs', { type, status, resource, after: data.next })}>Older</a>`}
+        </nav>
+      `
     }
   `;
 }

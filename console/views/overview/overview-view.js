@@ -1,8 +1,9 @@
 import { html } from 'htm/preact';
+import { Age } from '../../components/age.js';
 import { Failure } from '../../components/failure.js';
 import { FigureList } from '../../components/figure-list.js';
 import { Skeleton } from '../../components/skeleton.js';
-import { countOf, formatAge, formatCount, formatTime } from '../../state/figures.js';
+import { countOf, formatCount } from '../../state/figures.js';
 import { linkTo } from '../../state/route.js';
 import { useQuery } from '../../state/use-query.js';
 import { HealthChecks } from './health-checks.js';
@@ -43,7 +44,7 @@ export function OverviewView() {
       overview &&
       html`<p class="hint">
         Version ${overview.version}, started
-        ${' '}<time datetime=${overview.started_at} title=${formatTime(overview.started_at)}>${formatAge(overview.started_at)}</time>.
+        ${' '}<${Age} time=${overview.started_at} />.
         <br />API: <a href="/docs">documentation</a>, <a href="/openapi.json">OpenAPI</a>.
       </p>`
     }

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact';
 import { TableRegion } from '../../components/table-region.js';
-import { formatClock, formatCount } from '../../state/figures.js';
+import { formatClock, formatSpeed } from '../../state/figures.js';
 
 const intervalMs = 10_000;
 const intervals = 60;
@@ -21,14 +21,14 @@ export function ThroughputChart({ intervals: known }) {
     <section class="panel" aria-labelledby="throughput-title">
       <div class="panel-line">
         <h2 id="throughput-title">Records per second</h2>
-        <p class="hint">last ten minutes${most > 0 ? `, at most ${formatCount(most)}` : ''}</p>
+        <p class="hint">last ten minutes${most > 0 ? `, at most ${formatSpeed(most)}` : ''}</p>
       </div>
       ${
         busy.length === 0
           ? html`<p class="hint chart-quiet">Nothing was moved in the last ten minutes.</p>`
           : html`
               <svg class="throughput" viewBox="0 0 ${intervals * (barWidth + gap)} ${height}" preserveAspectRatio="none"
-                role="img" aria-label="Bar chart: at most ${formatCount(most)} records per second in the last ten minutes; the figures are in the table below">
+                role="img" aria-label="Bar chart: at most ${formatSpeed(most)} records per second in the last ten minutes; the figures are in the table below">
                 ${bars.map(({ at, perSecond }, index) => {
                   const tall = most > 0 ? Math.max(perSecond > 0 ? 2 : 1, (perSecond / most) * height) : 1;
                   return html`<rect key=${at} class=${perSecond > 0 ? 'throughput-bar' : 'throughput-base'} x=${index * (barWidth + gap)}
@@ -46,7 +46,7 @@ export function ThroughputChart({ intervals: known }) {
                         .toReversed()
                         .map(
                           ({ at, perSecond }) =>
-                            html`<tr key=${at}><td>${formatClock(at)}</td><td class="number">${formatCount(perSecond)}</td></tr>`,
+                            html`<tr key=${at}><td>${formatClock(at)}</td><td class="number">${formatSpeed(perSecond)}</td></tr>`,
                         )}
                     </tbody>
                   </table>
@@ -67,6 +67,6 @@ function fill(known) {
   const last = Math.max(...records.keys(), Math.floor(Date.now() / intervalMs));
   return Array.from({ length: intervals }, (_, index) => {
     const interval = last - intervals + 1 + index;
-    return { at: interval * intervalMs, perSecond: Math.round((records.get(interval) ?? 0) / (intervalMs / 1000)) };
+    return { at: interval * intervalMs, perSecond: (records.get(interval) ?? 0) / (intervalMs / 1000) };
   });
 }
