@@ -139,7 +139,7 @@ t.test('Ctrl-C leaves the job running and says how to go on; watching goes on af
 
 t.test('watching several jobs ends when it cannot go on for one of them', async (t) => {
   const letGo = await holdJobs(t, app);
-  const ids = [];
+  const ids: string[] = [];
   for (const [seed, name] of ['one.csv', 'two.csv'].entries()) {
     const { stdout } = await bulk(['import', await users(name, 10, 50 + seed), '--no-watch']);
     ids.push((linesOf(stdout)[0] as Line).job_id);
@@ -149,7 +149,7 @@ t.test('watching several jobs ends when it cannot go on for one of them', async 
     baseUrl: url,
     apiKey: key,
     fetch: async (input, init) => {
-      if (String(input).includes(ids[0] as string)) {
+      if (String(input).includes(ids[0]!)) {
         while (!watched) await setImmediate();
         return Response.json({ code: 'unauthorized' }, { status: 401 });
       }
