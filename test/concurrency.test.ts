@@ -12,6 +12,7 @@ import { temporaryFolder } from './build.ts';
 import { ended, type ImportStatus, listen, post, statusOf } from './client.ts';
 import { createDatabase } from './databases.ts';
 import { environment } from './environment.ts';
+import { id } from './numbered.ts';
 
 const connection = await createDatabase(t);
 const folder = await temporaryFolder(t);
@@ -33,7 +34,6 @@ t.after(async () => {
   await sql.end({ timeout: 1 });
 });
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const range = (length: number) => Array.from({ length }, (_, n) => n);
 const ndjson = (records: unknown[]) => records.map((record) => `${JSON.stringify(record)}\n`).join('');
 const created_at = '2024-01-01T00:00:00Z';

@@ -4,9 +4,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { build } from './build.ts';
 import { ended, importFile, post } from './client.ts';
+import { id } from './numbered.ts';
 import { httpService } from './plugins/http-service.ts';
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const header = 'id,email,name,role,created_at\n';
 const user = (n: number, name = `User ${n}`) => `${id(n)},u${n}@example.com,${name},admin,2024-01-01T00:00:00Z\n`;
 

@@ -18,8 +18,8 @@ import { loadConfig } from '../src/config.ts';
 import { build, environment, temporaryFolder } from './build.ts';
 import { ended, type ImportStatus, importFile, listen, post, statusOf } from './client.ts';
 import { createDatabase, createEmptyDatabase } from './databases.ts';
+import { id } from './numbered.ts';
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const header = 'id,email,name,role,created_at\n';
 const user = (n: number, name = `User ${n}`) => `${id(n)},u${n}@example.com,${name},admin,2024-01-01T00:00:00Z\n`;
 const users = (count: number, from = 1) => header + Array.from({ length: count }, (_, n) => user(from + n)).join('');

@@ -5,6 +5,7 @@ import t from 'tap';
 import { type Format, formats } from '../../src/resources/formats.ts';
 import { build } from '../build.ts';
 import { importFile } from '../client.ts';
+import { id } from '../numbered.ts';
 
 const resources = ['users', 'articles', 'comments'] as const;
 const text = fc
@@ -26,7 +27,6 @@ const time = fc.date({
 /** Fills the three tables with rows of every kind of value; ids are 0, 1, 2 … */
 async function fill(app: FastifyInstance, seed: number, count: number): Promise<void> {
   const { sql } = app;
-  const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
   const [texts, times] = [text, time].map((arbitrary, i) =>
     fc.sample(arbitrary as fc.Arbitrary<unknown>, { seed: seed + i, numRuns: count * 4 }),
   );

@@ -9,8 +9,8 @@ import { JobFeeds } from '../../src/events/job-feeds.ts';
 import { build } from '../build.ts';
 import { ended, importFile, listen, post, statusOf } from '../client.ts';
 import { holdJobs } from '../hold-jobs.ts';
+import { id } from '../numbered.ts';
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const user = (n: number) =>
   `${JSON.stringify({ id: id(n), email: `u${n}@x.org`, name: 'U', role: 'viewer', created_at: '2024-01-01T00:00:00Z' })}\n`;
 const users = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => user(from + n)).join('');

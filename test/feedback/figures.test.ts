@@ -3,8 +3,8 @@ import t from 'tap';
 import { Throughput } from '../../src/metrics/throughput.ts';
 import { build } from '../build.ts';
 import { ended, post } from '../client.ts';
+import { id } from '../numbered.ts';
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const user = (n: number, role = 'viewer') =>
   `${JSON.stringify({ id: id(n), email: `u${n}@example.com`, name: 'U', role, created_at: '2024-01-01T00:00:00Z' })}\n`;
 

@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { build } from '../build.ts';
 import { importFile } from '../client.ts';
+import { id } from '../numbered.ts';
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const header = 'id,email,name,role,created_at\n';
 const line = (n: number, role = 'viewer') => `${id(n)},u${n}@example.com,U,${role},2024-01-01T00:00:00Z\n`;
 const json = (n: number, more: Record<string, unknown> = {}) =>

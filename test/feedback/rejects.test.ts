@@ -8,8 +8,8 @@ import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import { build } from '../build.ts';
 import { importFile, listen } from '../client.ts';
+import { id } from '../numbered.ts';
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const header = 'id,email,name,role,created_at';
 const time = '2024-01-01T00:00:00Z';
 const csv = (n: number, name = 'U', role = 'viewer') => `${id(n)},u${n}@example.com,${name},${role},${time}`;

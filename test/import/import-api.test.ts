@@ -7,21 +7,10 @@ import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import { build, shareApps } from '../build.ts';
 import { ended, importFile, listen, post, statusOf } from '../client.ts';
+import { id, user } from '../numbered.ts';
 
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const users = (from: number, to: number, more: Record<string, unknown> = {}) =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i)
-    .map((n) =>
-      JSON.stringify({
-        id: id(n),
-        email: `u${n}@example.com`,
-        name: 'U',
-        role: 'viewer',
-        created_at: '2024-01-01T00:00:00Z',
-        ...more,
-      }),
-    )
-    .join('\n');
+  Array.from({ length: to - from + 1 }, (_, i) => user(from + i, more)).join('\n');
 const articles = (n: number, author: number) =>
   JSON.stringify({ id: id(n), slug: `s-${n}`, title: 'T', body: 'B', author_id: id(author) });
 const file = { resource: 'users', name: 'users.ndjson', content: users(1, 3) };

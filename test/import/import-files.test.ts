@@ -6,9 +6,9 @@ import t from 'tap';
 import { writeRecords } from '../../testdata/write-records.ts';
 import { build, shareApps, temporaryFolder } from '../build.ts';
 import { importFile } from '../client.ts';
+import { id } from '../numbered.ts';
 
 const testdata = join(import.meta.dirname, '../../testdata');
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const user = (n: number, more: Record<string, unknown> = {}) => ({
   id: id(n),
   email: `user${n}@example.com`,
@@ -24,7 +24,7 @@ const csvUser = (n: number, name = `User ${n}`) => `${id(n)},user${n}@example.co
 
 const freshApp = await shareApps(t);
 const fresh = async (chunkRecords: number) =>
-  await freshApp({ IMPORT_BATCH_SIZE: `${chunkRecords}`, IMPORT_WORKERS: '2', IMPORT_CONNECTIONS: '2' });
+  await freshApp({ IMPORT_BATCH_SIZE: `${chunkRecords}`, IMPORT_WORKERS: '2', IMPORT_CONNECTIONS: '4' });
 
 const hugeFiles = [
   { resource: 'users', name: 'users_huge.csv', counts: [10_000, 3_233, 6_767, 7_086] },

@@ -8,31 +8,23 @@ import { tableShapeOf } from '../../src/resource-table.ts';
 import users from '../../src/resources/users.ts';
 import { parseChunk } from '../../workers/parse-chunk.ts';
 import { createDatabase } from '../databases.ts';
+import { user } from '../numbered.ts';
 import { jobId, makeRequest } from '../workers/chunks.ts';
-
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
-const record = (n: number) =>
-  JSON.stringify({
-    id: id(n),
-    email: `u${n}@example.com`,
-    name: 'U',
-    role: 'viewer',
-    created_at: '2024-01-01T00:00:00Z',
-  });
 
 t.test('a chunk with a conflict has the next ones looked up, one without ends it', async (t) => {
   const sql = openPool(await createDatabase(t), { max: 1, name: 'test' });
   t.teardown(async () => await sql.end());
   await sql`INSERT INTO bulk.jobs (id, type, resource, format, status, options) VALUES (${jobId}, 'import', 'users', 'ndjson', 'processing', '{}')`;
   const [job] = await sql<Job[]>`SELECT id, attempt FROM bulk.jobs`;
+  const stages: string[] = [];
   const context: LoadContext = {
     ...{ sql, job: job!, resource: users, references: 'set', probeFirst: false },
     constraints: await findConstraintNames(sql, tableShapeOf(users), users.keys),
-    observer: { stagePassed() {} },
+    observer: { stagePassed: (_chunk, stage) => stages.push(stage) },
   };
   let [chunks, firstRecord] = [0, 1];
-  const load = async (...numbers: number[]) => {
-    const request = makeRequest(users, { format: 'ndjson', records: numbers.map(record), firstRecord });
+  const load = async (numbers: number[]) => {
+    const request = makeRequest(users, { format: 'ndjson', records: numbers.map((n) => user(n)), firstRecord });
     const place = { index: chunks++, byteStart: 0, byteEnd: 1, sourceEnd: 1, firstLine: 1, lastLine: 1 };
     const { loaded, rejected } = await loadChunk(
       context,
@@ -41,13 +33,26 @@ t.test('a chunk with a conflict has the next ones looked up, one without ends it
       false,
     );
     firstRecord += numbers.length;
-    return { loaded, rejected, probeFirst: context.probeFirst };
+    return { loaded, rejected, probeFirst: context.probeFirst, stages: stages.splice(0) };
   };
 
-  t.same(await load(1, 2, 3), { loaded: 3, rejected: 0, probeFirst: false });
-  t.same(await load(3, 4, 5), { loaded: 2, rejected: 1, probeFirst: true }, 'copied in vain, then looked up');
-  t.same(await load(5, 6, 7), { loaded: 2, rejected: 1, probeFirst: true }, 'looked up at once');
-  t.same(await load(8, 9), { loaded: 2, rejected: 0, probeFirst: false });
-  t.same(await load(10, 11), { loaded: 2, rejected: 0, probeFirst: false });
-  t.same(await sql`SELECT successful, failed FROM bulk.jobs`, [{ successful: 11, failed: 2 }]);
+  const atOnce = ['look_up', 'copy', 'commit'];
+  t.same(await load([1, 2, 3]), { loaded: 3, rejected: 0, probeFirst: false, stages: atOnce });
+  t.same(
+    await load([3, 4, 5]),
+    { loaded: 2, rejected: 1, probeFirst: true, stages: ['look_up', ...atOnce] },
+    'copied in vain, then looked up',
+  );
+  t.same(await load([5, 6, 7]), { loaded: 2, rejected: 1, probeFirst: true, stages: atOnce }, 'looked up at once');
+  t.same(await load([8, 9]), { loaded: 2, rejected: 0, probeFirst: false, stages: atOnce });
+  t.same(await load([10, 11]), { loaded: 2, rejected: 0, probeFirst: false, stages: atOnce });
+
+  // More than are looked up at a time.
+  const many = Array.from({ length: 5000 }, (_, i) => 20 + i);
+  t.same(
+    await load([...many, 20, 3000, 5019]),
+    { loaded: 5000, rejected: 3, probeFirst: true, stages: atOnce },
+    'a key that comes again is found without a second copy, however far behind the first',
+  );
+  t.same(await sql`SELECT successful, failed FROM bulk.jobs`, [{ successful: 5011, failed: 5 }]);
 });

@@ -13,6 +13,7 @@ import { openPool } from '../../db/client.ts';
 import { freePort } from '../../db/embedded/free-port.ts';
 import { environment, temporaryFolder } from '../build.ts';
 import { createDatabase } from '../databases.ts';
+import { id } from '../numbered.ts';
 import { startService } from '../service-process.ts';
 
 const missing = ['nginx', 'openssl', 'curl'].filter((program) => spawnSync(program, ['-V']).error);
@@ -21,7 +22,6 @@ const skip = missing.length > 0 && !process.env.CI ? `${missing.join(', ')} not 
 const host = 'bulk.example.com';
 const secret = '0123456789abcdef';
 const key = `X-API-Key: ${secret}`;
-const id = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
 const header = 'id,email,name,role,created_at\n';
 const users = (count: number) =>
   header + Array.from({ length: count }, (_, n) => `${id(n)},u${n}@example.com,User ${n},admin,2024-01-01\n`).join('');
