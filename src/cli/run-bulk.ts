@@ -17,10 +17,10 @@ export async function runBulk(args: readonly string[], surroundings: Surrounding
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    const { message, members, exitCode } = explainFailure(error);
+    const { message, members, ...failure } = explainFailure(error);
     const json = writesJson(program.opts<GlobalOptions>().output, stdout);
     if (message !== null) stderr.write(`${json ? JSON.stringify({ event: 'error', ...members }) : plain(message)}\n`);
-    return exitCode;
+    return failure.exitCode;
   }
   return exitCode;
 }
