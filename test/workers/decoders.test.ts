@@ -109,6 +109,26 @@ t.test('any text comes through CSV, NDJSON and JSON alike, whatever its neighbou
   );
 });
 
+t.test('records of all lengths, of ASCII and of other characters, are each read from where they lie', async (t) => {
+  // The decoder takes 32 KiB at once: some records are longer, some end with it, and what is no ASCII lies between.
+  const lengths = [0, 1, 500, 32_600, 40_000, 20, 70_000, 32_768 - 100];
+  const first = Array.from({ length: 400 }, (_, n) => {
+    const long = n % 9 === 4 ? (lengths[((n / 9) % lengths.length) | 0] as number) : n % 300;
+    return `${n} ${'x'.repeat(long)}${n % 11 === 5 ? 'é🦉' : ''}`;
+  });
+  const fromCsv = parse(notes, {
+    format: 'csv',
+    csv: layoutOf(notes, ['id', 'first']),
+    records: first.map((value, n) => (n % 13 === 7 ? `"${id}","${value}"` : `${id},${value}`)),
+  });
+  const fromJson = parse(notes, {
+    format: 'ndjson',
+    records: first.map((value) => JSON.stringify({ id, first: value })),
+  });
+  for (const { rows } of [fromCsv, fromJson])
+    t.ok(rows.every((row, n) => row.first === first[n]) && rows.length === 400);
+});
+
 t.test('a quote within a field is plain text', async (t) => {
   const cells = (line: string) => {
     const { rows } = parse(notes, {
