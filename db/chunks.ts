@@ -3,14 +3,15 @@ import type { Kysely } from 'kysely';
 import type { TransactionSql } from './client.ts';
 import { type ChunksTable, chunkColumns, type Database } from './tables.ts';
 
-/** @returns false when the chunk had been committed before; there is nothing left to do for it. */
-export async function insertCheckpoint(tx: TransactionSql, checkpoint: ChunksTable): Promise<boolean> {
+/** @returns the process of the session; null when the chunk had been committed before: there is nothing left to do for it. */
+export async function insertCheckpoint(tx: TransactionSql, checkpoint: ChunksTable): Promise<number | null> {
   const c = checkpoint;
-  const { count } = await tx`
+  const [inserted] = await tx<{ pid: number }[]>`
     INSERT INTO bulk.chunks (job_id, chunk, byte_start, byte_end, first_line, last_line, first_record, records)
     VALUES (${c.job_id}, ${c.chunk}, ${c.byte_start}, ${c.byte_end}, ${c.first_line}, ${c.last_line}, ${c.first_record}, ${c.records})
-    ON CONFLICT DO NOTHING`;
-  return count === 1;
+    ON CONFLICT DO NOTHING
+    RETURNING pg_backend_pid() AS pid`;
+  return inserted?.pid ?? null;
 }
 
 /** The committed chunks of a job, in file order. */

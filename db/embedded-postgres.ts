@@ -179,6 +179,9 @@ async function usualSettings(dataDir: string): Promise<Record<string, string | n
     // A checkpoint in the middle of an import costs a third of its speed; but the log must fit the disk.
     max_wal_size: clamp(disk / 8, 256, 4096),
     checkpoint_timeout: '15min',
+    // A new file of the log would be filled with zeros first, under the lock that every commit needs: neighbours waited
+    // twice as long while rows were loaded (bench/README.md, "Settings of the server").
+    wal_init_zero: 'off',
     timezone: 'UTC',
     log_timezone: 'UTC',
     log_checkpoints: 'off',

@@ -10,6 +10,7 @@ import { insertCheckpoint } from '../../db/chunks.ts';
 import type { Sql, TransactionSql } from '../../db/client.ts';
 import type { ConstraintNames } from '../../db/constraint-names.ts';
 import { copyInto } from '../../db/copy.ts';
+import type { GiveWay } from '../../db/give-way.ts';
 import { addProgress, type Job } from '../../db/jobs.ts';
 import { lockReferenced } from '../../db/probes.ts';
 import type { ReferenceCheck } from '../../db/reference-check.ts';
@@ -33,6 +34,7 @@ export interface LoadContext {
   resource: Resource;
   references: ReferenceCheck['mode'];
   constraints: ConstraintNames;
+  giveWay: GiveWay;
   observer: Pick<AttemptObserver, 'stagePassed'>;
   /**
    * The last chunks had conflicts, so the next ones are probed before they are copied. Probing a million users takes as
@@ -89,7 +91,7 @@ async function load(
   way: Way,
 ): Promise<LoadedChunk> {
   const { job, resource } = context;
-  const fresh = await insertCheckpoint(tx, {
+  const pid = await insertCheckpoint(tx, {
     job_id: job.id,
     chunk: chunk.index,
     byte_start: chunk.byteStart,
@@ -99,7 +101,8 @@ async function load(
     first_record: chunk.firstRecord,
     records: chunk.records,
   });
-  if (!fresh) return { loaded: 0, rejected: 0, jobErrors: 0 };
+  if (pid === null) return { loaded: 0, rejected: 0, jobErrors: 0 };
+  await context.giveWay(pid);
 
   const asSet = context.references === 'set';
   let accepted: Uint8Array | null = null;

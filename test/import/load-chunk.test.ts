@@ -17,9 +17,11 @@ t.test('a chunk with a conflict has the next ones looked up, one without ends it
   await sql`INSERT INTO bulk.jobs (id, type, resource, format, status, options) VALUES (${jobId}, 'import', 'users', 'ndjson', 'processing', '{}')`;
   const [job] = await sql<Job[]>`SELECT id, attempt FROM bulk.jobs`;
   const stages: string[] = [];
+  const sessions = new Set<number>();
   const context: LoadContext = {
     ...{ sql, job: job!, resource: users, references: 'set', probeFirst: false },
     constraints: await findConstraintNames(sql, tableShapeOf(users), users.keys),
+    giveWay: async (pid) => void sessions.add(pid),
     observer: { stagePassed: (_chunk, stage) => stages.push(stage) },
   };
   let [chunks, firstRecord] = [0, 1];
@@ -53,6 +55,11 @@ t.test('a chunk with a conflict has the next ones looked up, one without ends it
     await load([...many, 20, 3000, 5019]),
     { loaded: 5000, rejected: 3, probeFirst: true, stages: atOnce },
     'a key that comes again is found without a second copy, however far behind the first',
+  );
+  t.same(
+    await sql`SELECT pg_backend_pid() AS pid`,
+    [...sessions].map((pid) => ({ pid })),
+    'told which session loads',
   );
   t.same(await sql`SELECT successful, failed FROM bulk.jobs`, [{ successful: 5011, failed: 5 }]);
 });
