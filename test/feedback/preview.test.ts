@@ -55,14 +55,10 @@ t.test('a preview', async (t) => {
   });
 
   await t.test('tells the delimiter of columns that fit no resource', async (t) => {
-    for (const [delimiter, shown] of [
-      [',', ','],
-      [';', ';'],
-      ['\t', 'tab'],
-    ] as const) {
+    for (const delimiter of [',', ';', '\t']) {
       const names = ['Price, net', 'Colour', 'Size; cm'].map((name) => (name.includes(delimiter) ? `"${name}"` : name));
       const seen = await preview({ file_name: 'goods.csv', resource: 'users' }, `${names.join(delimiter)}\n`);
-      t.match(seen, { delimiter: shown, columns: [{ name: 'Price, net' }, { name: 'Colour' }, { name: 'Size; cm' }] });
+      t.match(seen, { delimiter, columns: [{ name: 'Price, net' }, { name: 'Colour' }, { name: 'Size; cm' }] });
     }
   });
 
