@@ -31,7 +31,8 @@ export function asPattern(output: string): RegExp {
 export function remaining(screen: string): string {
   let text = '';
   for (const piece of screen.replaceAll('\r\n', '\n').split(/(\x1b\[[\d;?]*[A-Za-z])/)) {
-    if (piece === '\x1b[2K') text = text.slice(0, text.lastIndexOf('\n') + 1);
+    // Whoever clears to the end of a line (npx its wheel, before and after) stands at its beginning.
+    if (/^\x1b\[[02]K$/.test(piece)) text = text.slice(0, text.lastIndexOf('\n') + 1);
     else if (piece === '\x1b[1A') text = text.replace(/\n$/, '');
     else if (!piece.startsWith('\x1b')) text += piece;
   }
