@@ -33,6 +33,9 @@ const places = [
   ['overview', 'Overview', 'chart'],
 ];
 
+/** Beside this file, whatever version of the page it is. */
+const icon = new URL('icon.svg', import.meta.url).href;
+
 export function App() {
   const { view, id, query } = useStore(route);
   const withKeys = useStore(keysInUse);
@@ -48,12 +51,12 @@ export function App() {
   return html`
     <a class="skip" href="#main" onClick=${skipToMain}>Skip to the content</a>
     <header class="shell-header">
-      <a class="brand" href=${linkTo('import')}><img src="/console/icon.svg" alt="" width="24" height="24" />Bulk</a>
+      <a class="brand" href=${linkTo('import')}><img src=${icon} alt="" width="24" height="24" />Bulk</a>
       <nav aria-label="Main">
         ${places.map(
-          ([name = '', text, icon]) => html`
+          ([name = '', text, symbol]) => html`
             <a key=${name} class="place" href=${linkTo(name)} aria-current=${name === place ? 'page' : undefined}>
-              <${Icon} name=${icon} /><span>${text}</span>
+              <${Icon} name=${symbol} /><span>${text}</span>
             </a>
           `,
         )}

@@ -2,23 +2,37 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { openPool } from '../db/client.ts';
 import { environment, temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
+import { holdJobs } from './hold-jobs.ts';
 import { startService } from './service-process.ts';
 import { typeCommands, withoutCurl } from './type-commands.ts';
 
+const root = join(import.meta.dirname, '..');
+
 t.test('every command answers as its page says', { skip: withoutCurl }, async (t) => {
+  // Like the checkout, but what commands make is not in it.
   const folder = await temporaryFolder(t);
-  await symlink(join(import.meta.dirname, '../testdata'), join(folder, 'testdata'));
+  for (const part of ['testdata', 'package.json', 'src', 'node_modules']) {
+    await symlink(join(root, part), join(folder, part));
+  }
   const database = await createDatabase(t);
-  const { url } = await startService(t, {
-    ...environment(database, join(folder, 'data')),
-    SEED: 'on',
-    LOG_LEVEL: 'info',
-  });
+  const env = { ...environment(database, join(folder, 'data')), SEED: 'on', LOG_LEVEL: 'info' };
+  let service = await startService(t, env);
+  const { url } = service;
+  const sql = openPool(database, { max: 1, name: 'test' });
+  t.after(async () => await sql.end());
+  const meanwhile = {
+    hold: async () => await holdJobs(t, { sql }),
+    async kill() {
+      await service.stop('SIGKILL');
+      return async () => void (service = await startService(t, { ...env, PORT: new URL(url).port }));
+    },
+  };
   const ids = new Map<string, string>();
   // A page goes on where those before it ended.
   for (const page of ['README.md', 'docs/importing.md', 'docs/jobs.md', 'docs/exporting.md']) {
-    t.ok((await typeCommands(t, page, { url, folder, ids })) > 0, page);
+    t.ok((await typeCommands(t, page, { url, folder, ids, meanwhile })) > 0, page);
   }
 });

@@ -35,7 +35,7 @@ const rules: Record<string, 'read' | 'write' | 'public'> = {
   'GET /docs/static/index.html': 'public',
   'GET /docs/static/swagger-initializer.js': 'public',
   'GET /': 'public',
-  'GET /console/*': 'public',
+  'GET /console/:version/*': 'public',
   'GET /metrics': 'read',
   'GET /v1/resources': 'read',
   'GET /v1/overview': 'read',

@@ -1,24 +1,17 @@
 // The command as people run it, a process of its own; and the same as a function, for what does not depend on that.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { PassThrough, Writable } from 'node:stream';
 import type { Test } from 'tap';
 import { runBulk } from '../src/cli/run-bulk.ts';
+import { type OutputOf, outputOf } from './output-of.ts';
 import { compileCache, plainNode } from './plain-node.ts';
 
 const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
 
-export interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
+export type Ended = Awaited<OutputOf['ended']>;
 
-export interface RunCommand {
+export interface RunCommand extends OutputOf {
   child: ChildProcess;
-  /** Resolves once stdout or stderr holds the text. */
-  said(text: string): Promise<void>;
-  ended: Promise<Ended>;
 }
 
 export interface RunOptions {
@@ -38,33 +31,10 @@ export function runCommand(
 ): RunCommand {
   const command = plainNode([launcher, ...args]).flat();
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(program, rest, {
-    cwd,
-    env: { PATH: process.env.PATH ?? '', ...compileCache, ...env },
-    stdio: 'pipe',
-  });
+  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...compileCache, ...env } });
   t.after(() => child.kill('SIGKILL'));
-  const text = { stdout: '', stderr: '' };
-  const news = new EventTarget();
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (piece: string) => {
-      text[name] += piece;
-      news.dispatchEvent(new Event('news'));
-    });
-  }
   child.stdin.end(input);
-  const closed = once(child, 'close') as Promise<[code: number | null]>;
-  return {
-    child,
-    async said(expected) {
-      const over = closed.then(() => true);
-      while (!text.stdout.includes(expected) && !text.stderr.includes(expected)) {
-        const isOver = await Promise.race([once(news, 'news').then(() => false), over]);
-        if (isOver) throw new Error(`ended without saying '${expected}': ${text.stdout}${text.stderr}`);
-      }
-    },
-    ended: closed.then(([code]) => ({ code, ...text })),
-  };
+  return { child, ...outputOf(child) };
 }
 
 export interface CallOptions {

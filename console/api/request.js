@@ -9,12 +9,13 @@ export class ApiProblem extends Error {
 
   /**
    * @param {number} status
-   * @param {{ code?: string, detail?: string, title?: string }} body
+   * @param {{ code?: string, detail?: string, title?: string, field?: string }} body
    */
-  constructor(status, { code = '', detail, title }) {
+  constructor(status, { code = '', detail, title, field }) {
     super(detail ?? title ?? `the service answered with status ${status}`);
     this.status = status;
     this.code = code;
+    this.field = field;
   }
 }
 

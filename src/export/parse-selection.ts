@@ -36,6 +36,7 @@ export function splitQuery(query: Readonly<Record<string, unknown>>): ReceivedRe
     throw problem(
       isParameter(name) ? 'invalid_parameter' : 'invalid_filter',
       `${name.slice(0, 100)} is given more than once`,
+      { field: name.slice(0, 100).split('[', 1)[0] },
     );
   }
   const received: ReceivedRequest = { filters: Object.entries(query).filter(([name]) => !isParameter(name)) };

@@ -34,7 +34,7 @@ interface Header {
 
 /**
  * Reads the first line that is not empty. Names are matched to the resource's fields without regard to case and outer
- * blanks; without a given delimiter the one is taken that makes most of them known.
+ * blanks; without a given delimiter the one is taken that makes most of them known, or where none is known, most of them.
  * @param start the place where the file's text starts; moved behind the header.
  * @param anyColumns required columns may be missing.
  * @throws FileFault `empty_file`, `malformed_header`, `duplicate_column`, or `missing_columns` naming all that is missing.
@@ -59,7 +59,7 @@ export async function readCsvHeader(
     headers = candidates.map((candidate) => parseHeader(lines, isWholeFile, resource, candidate));
     if (isLast || headers.every((header) => header.complete || header.malformed)) break;
   }
-  const header = headers.reduce((best, other) => (knownColumns(other) > knownColumns(best) ? other : best));
+  const header = headers.reduce((best, other) => (isLikelier(other, best) ? other : best));
   checkHeader(header, start.line);
   if (!anyColumns) requireColumns(header.layout, resource, start.line);
   const from = start.position - input.offset;
@@ -110,6 +110,13 @@ function parseHeader(
     complete: meta.truncated || isWholeFile,
     malformed: errors.some((error) => isWholeFile || error.code === 'InvalidQuotes'),
   };
+}
+
+/** Whether its delimiter is rather that of the file: of columns that are all unknown, the one that makes most of them. */
+function isLikelier(header: Header, than: Header): boolean {
+  const [known, others] = [knownColumns(header), knownColumns(than)];
+  if (known > 0 || others > 0) return known > others;
+  return !header.malformed && (than.malformed || header.names.length > than.names.length);
 }
 
 function knownColumns({ layout }: Header): number {

@@ -54,6 +54,14 @@ t.test('a preview', async (t) => {
     t.match(seen.records[0], { line: 2, values: { 'E-Mail': 'x@example.com' }, errors: [] });
   });
 
+  await t.test('tells the delimiter of columns that fit no resource', async (t) => {
+    for (const delimiter of [',', ';', '\t']) {
+      const names = ['Price, net', 'Colour', 'Size; cm'].map((name) => (name.includes(delimiter) ? `"${name}"` : name));
+      const seen = await preview({ file_name: 'goods.csv', resource: 'users' }, `${names.join(delimiter)}\n`);
+      t.match(seen, { delimiter, columns: [{ name: 'Price, net' }, { name: 'Colour' }, { name: 'Size; cm' }] });
+    }
+  });
+
   await t.test('guesses resource and format, from content before name', async (t) => {
     t.match(await preview({}, `id,slug,title,body,author_id\n`), { resource: 'articles', format: 'csv' });
     t.match(await preview({ file_name: 'users.csv' }, `id,article_id,user_id,body,created_at\n`), {

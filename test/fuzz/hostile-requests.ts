@@ -50,7 +50,7 @@ export const fuzzedRoutes = [
   '/docs',
   '/docs/static/:id',
   '/',
-  '/console/:id',
+  '/console/:id/:id',
   '/:id',
   '/v1/:id/:id',
 ];

@@ -133,8 +133,18 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await page.getByRole('button', { name: 'Add a filter' }).click();
     await page.getByLabel('Field').last().selectOption('created_at');
     await page.getByLabel('Value').last().fill('yesterday');
-    await page.getByText('created_at must be an RFC 3339 timestamp').waitFor();
+    await page.getByText('The filter on created_at takes a date such as 2024-01-31, or a date and time').waitFor();
     t.equal(await page.getByRole('link', { name: 'Download now' }).count(), 0, 'nothing that would be refused');
+    await page.getByLabel('Field').last().selectOption('role');
+    await page.getByLabel('Value').last().selectOption('admin');
+    await page.getByText('Two filters compare role in the same way: keep one of them').waitFor();
+    await page.getByLabel('Comparison').last().selectOption('in');
+    await page.getByLabel('Value').last().fill('admin, king');
+    await page.getByText('The filter on role takes one of: admin, editor, viewer, each of several').waitFor();
+    await page.getByLabel('At most').fill('0');
+    await page.getByLabel('Value').last().fill('editor');
+    await page.getByText('“At most” takes a whole number, 1 or more.').waitFor();
+    await page.getByLabel('At most').fill('');
     await page.getByRole('button', { name: 'Remove filter 2' }).click();
 
     await page.getByRole('button', { name: 'Start a job' }).click();
@@ -253,7 +263,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
   t.test('a stream on which nothing comes is given up', async (t) => {
     await begin();
     const seen = await page.evaluate(`(async () => {
-      const { readEvents } = await import('/console/api/read-events.js');
+      const { readEvents } = await import(document.querySelector('link[href$="/api/read-events.js"]').href);
       const seen = [];
       const body = new ReadableStream({
         start: (controller) => controller.enqueue(new TextEncoder().encode('id: 7\\ndata: {}\\n\\n')),

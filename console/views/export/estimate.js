@@ -27,9 +27,9 @@ export function useEstimate(query) {
   return { estimate: data, error, refused: error instanceof ApiProblem && error.status === 400 };
 }
 
-/** @param {EstimateState} props */
-export function Estimate({ estimate, error }) {
-  if (error) return html`<${Failure} error=${error} title="These filters do not work" />`;
+/** @param {Pick<EstimateState, 'estimate' | 'error'> & { title: string }} props title: of the error */
+export function Estimate({ estimate, error, title }) {
+  if (error) return html`<${Failure} error=${error} title=${title} />`;
   return html`
     <p class="estimate" role="status">
       ${

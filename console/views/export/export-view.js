@@ -11,6 +11,7 @@ import { go } from '../../state/route.js';
 import { useResources } from '../../state/use-resources.js';
 import { ColumnPicker } from './column-picker.js';
 import { Estimate, useEstimate } from './estimate.js';
+import { explainRefusal } from './explain-refusal.js';
 import { FilterList } from './filter-list.js';
 import { jobRequestOf, queryOf } from './selection.js';
 
@@ -80,7 +81,7 @@ export function ExportView({ query: asked }) {
       <${ColumnPicker} fields=${fields} left=${choices.left} onChange=${(/** @type {string[]} */ left) => change({ left })} />
       <${FilterList} fields=${resource.fields} filters=${choices.filters}
         onChange=${(/** @type {import('./selection.js').FilterChoice[]} */ filters) => change({ filters })} />
-      ${query !== null && html`<${Estimate} ...${estimate} />`}
+      ${query !== null && html`<${Estimate} estimate=${estimate.estimate} ...${explainRefusal(estimate.error, resource.fields, choices.filters)} />`}
       <${Failure} acted error=${failure} title="The export cannot be made" />
       ${
         query !== null &&
