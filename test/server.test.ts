@@ -21,7 +21,7 @@ import { startService, upload } from './service-process.ts';
 type Env = Record<string, string>;
 
 // Processes are waited for, most of the time.
-t.jobs = 2;
+t.jobs = 4;
 
 /** Runs `node src/server.ts` to its end. */
 async function run(args: string[], env: Env = {}) {
