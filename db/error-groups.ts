@@ -1,5 +1,6 @@
 // Sums up the row errors of an import: one pass over them, whatever their order, in memory that does not grow with them.
 import type { Sql } from './client.ts';
+import { withTimeLimit } from './time-limit.ts';
 
 export interface ErrorGroup {
   field: string | null;
@@ -31,7 +32,7 @@ const message = `CASE code
 
 /**
  * The groups with most errors, those with most first.
- * @throws PostgreSQL's 57014 when it takes longer than `timeoutMs`.
+ * @throws an error for which isOverLimit() holds when it takes longer than `timeoutMs`.
  */
 export async function groupRowErrors(
   sql: Sql,
@@ -39,8 +40,7 @@ export async function groupRowErrors(
   { lastRecord, maxGroups, timeoutMs }: GroupOptions,
 ): Promise<ErrorGroup[]> {
   const partRecords = Math.max(1, Math.ceil(lastRecord / parts));
-  return await sql.begin(async (tx) => {
-    await tx.unsafe(`SET LOCAL statement_timeout = ${timeoutMs}`);
+  return await withTimeLimit(sql, timeoutMs, async (tx) => {
     // Of one session at a time or two: enough for the parts of a hundred groups.
     await tx.unsafe(`SET LOCAL work_mem = '32MB'`);
     return await tx.unsafe<ErrorGroup[]>(

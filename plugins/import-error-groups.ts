@@ -4,7 +4,7 @@ import fp from 'fastify-plugin';
 import { type Static, Type } from 'typebox';
 import { type ErrorGroup, groupRowErrors } from '../db/error-groups.ts';
 import type { Job } from '../db/jobs.ts';
-import { sqlstateOf } from '../db/sqlstate.ts';
+import { isOverLimit } from '../db/time-limit.ts';
 import { acquireConnection } from '../src/export/open-copy.ts';
 import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import { problem } from '../src/problems.ts';
@@ -62,7 +62,7 @@ export default fp<GroupsOptions>(
         const options = { lastRecord: successful + failed, maxGroups: maxGroups + 1, timeoutMs };
         return await groupRowErrors(streams.pool, id, options);
       } catch (error) {
-        if (sqlstateOf(error) !== '57014') throw error;
+        if (!isOverLimit(error)) throw error;
         const detail = `the row errors could not be grouped within ${timeoutMs / 1000} seconds; try again, or take them as a file (/v1/imports/${id}/errors?format=csv)`;
         throw problem('too_busy', detail, {}, { 'retry-after': '30' });
       } finally {

@@ -18,7 +18,10 @@ export const OverviewSchema = Type.Object(
       Type.String(),
       Type.Object({
         rows: Count,
-        estimated: Type.Boolean({ description: "PostgreSQL's estimate: there are more than a million." }),
+        estimated: Type.Boolean({
+          description:
+            "PostgreSQL's estimate: there are more than a million, or they could not be counted in time, as while somebody has locked the table.",
+        }),
       }),
     ),
     jobs: Type.Object(

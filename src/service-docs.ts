@@ -26,7 +26,10 @@ export const RowCountsSchema = Type.Object(
   {
     database: Type.Record(Type.String(), Count, { description: 'Resource → rows.' }),
     estimated: Type.Optional(
-      Type.Array(Type.String(), { description: "Those whose rows were not counted: PostgreSQL's estimate." }),
+      Type.Array(Type.String(), {
+        description:
+          "Those whose rows were not counted, because there are too many or the table is locked: PostgreSQL's estimate.",
+      }),
     ),
     timestamp: Time,
   },

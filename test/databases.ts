@@ -19,6 +19,13 @@ export async function createDatabase(test: Pick<Test, 'after'>): Promise<Connect
   return await create(test, template);
 }
 
+/**
+ * Of `pg_locks`, which shows those of all databases: clones of a template have the same oids for their tables, so that
+ * `relation = 'users'::regclass` alone finds the locks of other tests too.
+ */
+export const inThisDatabase = (sql: Sql) =>
+  sql`database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+
 /** A database without anything in it, for tests of the migrations themselves; dropped when the test ends. */
 export async function createEmptyDatabase(test: Pick<Test, 'after'>): Promise<Connection> {
   return await create(test, 'template1');

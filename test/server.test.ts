@@ -14,14 +14,14 @@ import packageJson from '../package.json' with { type: 'json' };
 import { loadConfig } from '../src/config.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
 import { environment, temporaryFolder } from './build.ts';
-import { createDatabase } from './databases.ts';
+import { createDatabase, inThisDatabase } from './databases.ts';
 import { plainNode } from './plain-node.ts';
 import { startService, upload } from './service-process.ts';
 
 type Env = Record<string, string>;
 
 // Processes are waited for, most of the time.
-t.jobs = 2;
+t.jobs = 4;
 
 /** Runs `node src/server.ts` to its end. */
 async function run(args: string[], env: Env = {}) {
@@ -188,7 +188,9 @@ t.test('a stop that cannot be done in time ends with 1', async (t) => {
     'id,email,name,role,created_at\n00000000-0000-4000-8000-000000000001,a@b.example,A,admin,2024-01-01T00:00:00Z\n';
   await upload(service.url, 'users', 'users.csv', new Blob([user]));
   for (let waiting = 0; waiting === 0; await pause(20)) {
-    waiting = (await sql`SELECT FROM pg_locks WHERE NOT granted AND relation = 'users'::regclass`).length;
+    waiting = (
+      await sql`SELECT FROM pg_locks WHERE ${inThisDatabase(sql)} AND NOT granted AND relation = 'users'::regclass`
+    ).length;
   }
   t.equal(await service.stop('SIGTERM'), 1);
   t.match(service.log.at(-1), { msg: 'Not everything could be closed within SHUTDOWN_TIMEOUT' });

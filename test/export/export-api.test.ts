@@ -15,6 +15,7 @@ import { formats } from '../../src/resources/formats.ts';
 import { resources } from '../../src/resources/index.ts';
 import { build, shareApps } from '../build.ts';
 import { ended, listen } from '../client.ts';
+import { inThisDatabase } from '../databases.ts';
 
 interface ExportStatus {
   job_id: string;
@@ -306,12 +307,16 @@ t.test('a large table is read over two connections, as one snapshot', async (t) 
     (await buffer(await openTable(app.streams, 'users', statementOf, { signal }))).toString();
   const holder = await app.sql.reserve();
   const waiting = async (query: string) =>
-    (await app.sql`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE ${query}`).length;
+    (
+      await app.sql`SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE ${query}`
+    ).length;
   const gate = 'COPY (SELECT pg_advisory_xact_lock_shared(1)) TO STDOUT';
   await holder`SELECT pg_advisory_lock(1)`;
   const both = read(() => gate);
   await until(async () => (await waiting('COPY%')) === 2);
-  const locks = await app.sql`SELECT FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'AccessShareLock'`;
+  const locks = await app.sql`SELECT FROM pg_locks
+    WHERE ${inThisDatabase(app.sql)} AND relation = 'users'::regclass AND mode = 'AccessShareLock'`;
   await holder`SELECT pg_advisory_unlock(1)`;
   await both;
   t.equal(locks.length, 2, 'nobody can rewrite the table between the two');

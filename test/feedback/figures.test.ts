@@ -63,6 +63,27 @@ t.test('resources, overview and estimate', async (t) => {
     await ended(app, anns, 'imports', ann);
   });
 
+  await t.test('a table that somebody has locked is estimated; nobody waits for it', async (t) => {
+    await app.sql`ANALYZE users`;
+    const locking = await app.sql.reserve();
+    await locking.unsafe('BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+    // Far more than the API has connections: they share one.
+    const urls = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? '/v1/overview' : '/metrics'));
+    const asked = Promise.all(urls.map(async (url) => (await get(url)).json()));
+    t.match((await get('/v1/imports?limit=1')).json(), { imports: [{}] }, 'whoever needs no lock is served meanwhile');
+    for (const { resources, database, estimated } of await asked) {
+      if (resources) {
+        t.match(resources, { users: { rows: 4, estimated: true }, articles: { rows: 0, estimated: false } });
+      } else {
+        t.match(database, { users: 4, articles: 0 });
+        t.same(estimated, ['users']);
+      }
+    }
+    await locking.unsafe('ROLLBACK');
+    locking.release();
+    t.match((await get('/v1/overview')).json().resources, { users: { rows: 4, estimated: false } });
+  });
+
   await t.test('an estimate is exact where counting is cheap', async (t) => {
     const estimate = async (query: string) => (await get(`/v1/exports/estimate?${query}`)).json();
     t.same(await estimate('resource=users'), { resource: 'users', rows: 4, estimated: false });

@@ -18,7 +18,7 @@ const turnMs = 5_000;
 
 t.setTimeout(0);
 t.test(`fuzzing with seed ${seed} for ${values.minutes} minutes`, { timeout: 0 }, async (t) => {
-  const { targets, finish } = await openTargets(t);
+  const { targets, fileBytes, finish } = await openTargets(t);
   const runs = new Map(targets.map(({ name }) => [name, 0]));
   const endAt = Date.now() + totalMs;
   for (let turn = 0; Date.now() < endAt; turn++) {
@@ -31,7 +31,7 @@ t.test(`fuzzing with seed ${seed} for ${values.minutes} minutes`, { timeout: 0 }
       runs.set(name, (runs.get(name) ?? 0) + details.numRuns);
       if (details.failed) throw new Error(`${name}: ${fc.defaultReportMessage(details)}`);
     }
-    t.comment(new Date().toISOString(), Object.fromEntries(runs));
+    t.comment(new Date().toISOString(), { ...Object.fromEntries(runs), 'bytes of files': fileBytes() });
   }
   await finish();
 });

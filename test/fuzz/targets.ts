@@ -19,8 +19,15 @@ export interface Target {
   property: fc.IAsyncProperty<unknown>;
 }
 
+export interface Targets {
+  targets: Target[];
+  /** Of files so far, as they were sent. */
+  fileBytes(): number;
+  finish(): Promise<void>;
+}
+
 /** On a service of their own, which `finish` looks at in the end. */
-export async function openTargets(t: Pick<Test, 'after'>): Promise<{ targets: Target[]; finish: () => Promise<void> }> {
+export async function openTargets(t: Pick<Test, 'after'>): Promise<Targets> {
   const app = await build(t, { MAX_UNFINISHED_JOBS: '1000000', RATE_LIMIT: '0' });
   const url = await listen(app);
   const known = await makeJobs(app);
@@ -28,15 +35,24 @@ export async function openTargets(t: Pick<Test, 'after'>): Promise<{ targets: Ta
   // Those of the page under /docs are its own, but for its files.
   const missing = urls.filter((url) => !fuzzedRoutes.includes(url) && !/^(:id|\/docs\/(?!static\/:id).*)$/.test(url));
   assert.deepEqual(missing, [], 'routes that are not fuzzed');
+  let fileBytes = 0;
+  const counted = (file: FuzzedFile) => {
+    fileBytes += file.bytes.length;
+    return file;
+  };
   const property = <T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>) =>
     fc.asyncProperty(arbitrary, check) as unknown as fc.IAsyncProperty<unknown>;
   return {
     targets: [
-      { name: 'files, split and parsed', weight: 3, property: property(mutatedFile, checkFile) },
+      {
+        name: 'files, split and parsed',
+        weight: 3,
+        property: property(mutatedFile, async (file) => await checkFile(counted(file))),
+      },
       {
         name: 'files, imported',
         weight: 2,
-        property: property(mutatedFile, async (file) => await checkImport(app, file)),
+        property: property(mutatedFile, async (file) => await checkImport(app, counted(file))),
       },
       {
         name: 'requests',
@@ -45,6 +61,7 @@ export async function openTargets(t: Pick<Test, 'after'>): Promise<{ targets: Ta
       },
       { name: 'bytes', weight: 1, property: property(rawRequest, async (bytes) => await checkRawRequest(url, bytes)) },
     ],
+    fileBytes: () => fileBytes,
     finish: async () => {
       await checkJobs(app);
       assert.equal((await app.inject('/health')).json().status, 'healthy');
