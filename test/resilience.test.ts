@@ -14,7 +14,7 @@ const records = 10_000;
 const invalid = 0.25;
 
 // Each of them waits for most of its time: for starts, and for what is missed when a process is gone.
-t.jobs = 5;
+t.jobs = 3;
 
 /** A service on a database of its own, and a file that it loads in many small chunks. */
 async function setUp(t: Test) {
