@@ -28,7 +28,14 @@ export default async function parseFile({ file, by }: ParseTask): Promise<ParseT
   cutFile ??= cut(file);
   const { chunks, csv } = await cutFile;
   const { resource, format } = file;
-  const request = { jobId: crypto.randomUUID(), resource, format, csv, now: new Date().toISOString() };
+  const request = {
+    jobId: crypto.randomUUID(),
+    resource,
+    format,
+    csv,
+    now: new Date().toISOString(),
+    rowOrder: 'key' as const,
+  };
   const definition = resourceNamed(resource);
   // Parsing overwrites the records.
   const copies = chunks.map((chunk) => ({ ...chunk, bytes: chunk.bytes.slice() }));

@@ -64,7 +64,17 @@ async function cost(format: Format, unit: string, bytes: number): Promise<number
   const { chunks, csv } = await split(file, { resource, format, maxRecordBytes: 8 * 2 ** 20 });
   for (const { firstRecord, bytes, table } of chunks) {
     parseChunk(
-      { jobId: '', resource: 'users', format, csv, now: '2024-01-01T00:00:00Z', firstRecord, bytes, table },
+      {
+        jobId: '',
+        resource: 'users',
+        format,
+        csv,
+        now: '2024-01-01T00:00:00Z',
+        firstRecord,
+        rowOrder: 'key',
+        bytes,
+        table,
+      },
       resource,
     );
   }

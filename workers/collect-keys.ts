@@ -1,10 +1,10 @@
-// Collects what the loader needs to know of a chunk's rows besides the rows themselves: hashes of their keys, the
-// beginning of the first one, and the distinct references. Reads the values as they were encoded.
+// Collects what the loader needs to know of a chunk's rows besides the rows themselves: hashes of their keys, what they are
+// ordered by, and the distinct references. Reads the values as they were encoded.
 import { type Field, type Resource, referencesOf } from '../src/resources/resource.ts';
 import { DistinctUuids } from './distinct-uuids.ts';
 import type { RowEncoder } from './encode-copy.ts';
 import { hashText, hashUuid } from './hash-keys.ts';
-import type { ParsedChunk } from './messages.ts';
+import type { ParsedChunk, RowOrder } from './messages.ts';
 import { sortHashes } from './sort-hashes.ts';
 
 interface Column {
@@ -15,6 +15,9 @@ interface Column {
 
 export class KeyCollector {
   readonly #keys: Column[];
+  /** Whose values rows may be put in the order of (sort-rows.ts). */
+  readonly #orders: Record<RowOrder, Column>;
+  #order: Column;
   readonly #references: (Column & { distinct: DistinctUuids })[];
   #hashes = new Float64Array(0);
   #prefixes = new Uint32Array(0);
@@ -28,11 +31,16 @@ export class KeyCollector {
       type: (resource.fields[field] as Field).type,
     });
     this.#keys = resource.keys.map(column);
-    this.#references = referencesOf(resource).map(({ field }) => ({ ...column(field), distinct: new DistinctUuids() }));
+    const references = referencesOf(resource);
+    const key = column(resource.keys[0] as string);
+    this.#orders = { key, reference: references[0] ? column(references[0].field) : key };
+    this.#order = key;
+    this.#references = references.map(({ field }) => ({ ...column(field), distinct: new DistinctUuids() }));
   }
 
   /** Begins another chunk. */
-  reset(maxRows: number): void {
+  reset(maxRows: number, order: RowOrder): void {
+    this.#order = this.#orders[order];
     if (maxRows > this.#prefixes.length) {
       this.#prefixes = new Uint32Array(maxRows);
       this.#hashes = new Float64Array(maxRows * this.#keys.length);
@@ -49,7 +57,6 @@ export class KeyCollector {
       const { position, type } = this.#keys[n] as Column;
       const start = valueStarts[position] as number;
       const length = view.getInt32(start - 4);
-      if (n === 0) this.#prefixes[this.#rows] = length < 4 ? 0 : view.getUint32(start);
       this.#hashes[this.#rows * this.#keys.length + n] =
         type === 'uuid' ? hashUuid(view, start, n) : hashText(bytes, start, start + length, type === 'email', n);
     }
@@ -57,10 +64,11 @@ export class KeyCollector {
       const start = valueStarts[position] as number;
       if (view.getInt32(start - 4) > 0) distinct.add(view, start);
     }
-    this.#rows++;
+    const start = valueStarts[this.#order.position] as number;
+    this.#prefixes[this.#rows++] = view.getInt32(start - 4) < 4 ? 0 : view.getUint32(start);
   }
 
-  /** The first four bytes of each row's first key, as a number; valid until `reset`. */
+  /** The first four bytes of what each row is ordered by, as a number; valid until `reset`. */
   get prefixes(): Uint32Array {
     return this.#prefixes.subarray(0, this.#rows);
   }

@@ -39,6 +39,9 @@ export interface CsvLayout {
   delimiter: ',' | ';' | '\t';
 }
 
+/** By the first key, or by the first reference where there is one. */
+export type RowOrder = 'key' | 'reference';
+
 export interface ParseRequest {
   jobId: string;
   resource: string;
@@ -48,6 +51,7 @@ export interface ParseRequest {
   /** RFC 3339; the value of fields whose default is `now`. */
   now: string;
   firstRecord: number;
+  rowOrder: RowOrder;
   /** Overwritten by the rows that come of them: a chunk needs one piece of memory, from the splitter to the socket. */
   bytes: Uint8Array<ArrayBuffer>;
   table: Uint32Array<ArrayBuffer>;
@@ -67,7 +71,7 @@ export interface ParsedChunk {
   firstRecord: number;
   /**
    * Valid records as rows of COPY's binary format (without its header and trailer), columns in the order of the
-   * resource's fields, rows in the order of their first key. In the request's memory where they fit.
+   * resource's fields, rows in the order asked for. In the request's memory where they fit.
    */
   copy: Uint8Array<ArrayBuffer>;
   rows: number;

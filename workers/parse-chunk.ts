@@ -27,12 +27,12 @@ export default function run(request: ParseRequest): unknown {
 
 export function parseChunk(request: ParseRequest, resource: Resource): ParsedChunk {
   const startedAt = performance.now();
-  const { jobId, firstRecord, table } = request;
+  const { jobId, firstRecord, rowOrder, table } = request;
   const text = new ChunkText(request.bytes, table);
   const { check, encoder, keys } = workspaceOf(resource);
   const reader = new RecordReader(request, text, resource, check);
   encoder.reset();
-  keys.reset(text.records);
+  keys.reset(text.records, rowOrder);
   const starts = new Uint32Array(text.records + 1);
   const records = new Uint32Array(text.records);
   const errors = new RowErrorWriter(jobId);

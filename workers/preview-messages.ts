@@ -8,7 +8,7 @@ export const maxNameCharacters = 100;
 /** Of a CSV's columns, of a record's properties, and of the properties of all records together, so many are shown. */
 export const maxColumns = 1000;
 
-export interface PreviewRequest extends Omit<ParseRequest, 'jobId' | 'resource'> {
+export interface PreviewRequest extends Omit<ParseRequest, 'jobId' | 'resource' | 'rowOrder'> {
   /** null: of JSON it is guessed from the properties; CSV is shown unchecked. */
   resource: string | null;
   fileName: string;

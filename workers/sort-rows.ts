@@ -1,5 +1,6 @@
 // Puts a chunk's rows in the order of their first key, so that neighbours go into the same pages of its index: a chunk
-// of 15,000 users then costs PostgreSQL a sixth less (bench/README.md, "Rows in the order of their key"). Which of two
+// of 15,000 users then costs PostgreSQL a sixth less (bench/README.md, "Rows in the order of their key"). Where triggers check
+// each row's references, in the order of the first of these: its parents are then found side by side as well. Which of two
 // records wins is decided in file order all the same (src/import/resolve-conflicts.ts).
 import type { ParsedChunk } from './messages.ts';
 
@@ -11,7 +12,7 @@ const digitMask = 2 ** digitBits - 1;
 
 /**
  * Radix sort, from the lowest digit on: 0.3 ms for 15,000 rows in any order, where Float64Array.sort() takes 2 ms.
- * @param prefixes the first four bytes of each row's key, as a number.
+ * @param prefixes the first four bytes of what each row is ordered by, as a number.
  * @returns the rows' numbers, in ascending order of their prefixes; file order where these are equal.
  */
 export function sortRows(prefixes: Uint32Array): Uint32Array {

@@ -144,7 +144,13 @@ async function loadFile(
 ): Promise<number> {
   const { config, chunkSlots, log } = services;
   const { observer } = context;
-  const request = { jobId: context.job.id, resource: context.resource.name, format: file.format, csv: file.csv };
+  const request = {
+    jobId: context.job.id,
+    resource: context.resource.name,
+    format: file.format,
+    csv: file.csv,
+    rowOrder: context.references === 'triggers' ? ('reference' as const) : ('key' as const),
+  };
   const now = context.job.created_at.toISOString();
   const pipeline = new ChunkPipeline(
     {

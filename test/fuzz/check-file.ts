@@ -43,7 +43,8 @@ export async function checkFile({ resource: name, format, gzip, bytes }: FuzzedF
 function parse(chunk: Chunk, { format, csv }: SplitFile, name: string): { rows: string[]; errors: string[] } {
   const resource = resourceNamed(name);
   const { records, firstRecord, bytes, table } = chunk;
-  const request = { jobId, resource: name, format: format as Format, csv, now, firstRecord, bytes, table };
+  const place = { firstRecord, rowOrder: 'key' as const, bytes, table };
+  const request = { jobId, resource: name, format: format as Format, csv, now, ...place };
   const parsed = parseChunk(request, resource);
   assert.equal(parsed.rows + parsed.rejected, records, 'each record is a row or rejected');
   const rows = readRows(resource, parsed);

@@ -7,6 +7,7 @@ import {
   type ParsedChunk,
   type ParseRequest,
   type RecordFault,
+  type RowOrder,
   recordFaults,
   recordStride,
 } from '../../workers/messages.ts';
@@ -25,6 +26,8 @@ export interface Sending {
   format: Format;
   records: readonly (SentRecord | SentRecord['text'])[];
   csv?: CsvLayout;
+  /** Default: by key. */
+  rowOrder?: RowOrder;
   /** Default 1. */
   firstRecord?: number;
   /** Of the first record; each record is taken to be one line. Default: `firstRecord`, for a CSV one more. */
@@ -32,7 +35,7 @@ export interface Sending {
 }
 
 export function makeRequest(resource: Resource, sending: Sending): ParseRequest {
-  const { format, csv, firstRecord = 1 } = sending;
+  const { format, csv, firstRecord = 1, rowOrder = 'key' } = sending;
   const firstLine = sending.firstLine ?? firstRecord + (format === 'csv' ? 1 : 0);
   const records = sending.records.map((record) =>
     typeof record === 'string' || record instanceof Uint8Array ? { text: record } : record,
@@ -47,7 +50,7 @@ export function makeRequest(resource: Resource, sending: Sending): ParseRequest 
     length += bytes.length + 1;
   }
   const bytes = new Uint8Array(Buffer.concat(pieces));
-  return { jobId, resource: resource.name, format, csv, now, firstRecord, bytes, table };
+  return { jobId, resource: resource.name, format, csv, now, firstRecord, rowOrder, bytes, table };
 }
 
 export interface Rejection {
