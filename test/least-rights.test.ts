@@ -125,12 +125,18 @@ t.test('a role on tables of another owner', async (t) => {
   await migrate({ ...connection, user: owner?.user ?? '', password: String(options.pass) });
   await admin`DROP SCHEMA bulk, pgboss CASCADE`;
   await database.run(others);
+  const stored = async () =>
+    await admin<{ id: string; article_id: string }[]>`SELECT id, article_id FROM comments ORDER BY ctid`;
   await serve(t, database, async (run) => {
     t.equal(await checkOf('comments', database), 'triggers');
     await run();
+    const articles = (await stored()).map((row) => row.article_id);
+    t.same(articles, articles.toSorted(), 'the triggers find the parents of neighbours side by side');
     await admin`TRUNCATE users CASCADE`;
     await database.run(fast);
     t.equal(await checkOf('comments', database), 'set');
     await run();
+    const ids = (await stored()).map(({ id }) => id);
+    t.same(ids, ids.toSorted(), 'otherwise rows are in the order of their key');
   });
 });
