@@ -69,7 +69,7 @@ t.test('every route but those of pages is in the document', async (t) => {
   const documented = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
   );
-  const pages = /^(GET \/(|docs\b.*|console\/\*)|OPTIONS \*|HEAD .*)$/;
+  const pages = /^(GET \/(|docs\b.*|console\/:version\/\*)|OPTIONS \*|HEAD .*)$/;
   t.same(
     routesOf(app)
       .filter((route) => !pages.test(route))
