@@ -110,7 +110,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await page.getByRole('button', { name: 'Cancel the import' }).click();
     await question.getByRole('button', { name: 'Cancel the import' }).click();
     await page.locator('.title-line').getByText('Cancelled').waitFor();
-    await page.waitForFunction(`document.activeElement.tagName === 'H1'`, null, { polling: 50 });
+    await page.locator('h1:focus').waitFor();
     await letGo();
   });
 
@@ -154,7 +154,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     t.match(await textOf(await made), /^id,email,role\n/);
   });
 
-  t.test('with the keyboard alone', async (t) => {
+  t.test('with the keyboard alone', async () => {
     await begin();
     const press = async (...keys: string[]) => {
       for (const key of keys) await page.keyboard.press(key);
@@ -181,7 +181,8 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await tabTo(/^Import into users$/);
     await press('Enter');
     await page.getByText('1 record rejected').waitFor();
-    t.equal(await page.evaluate('document.activeElement.innerText'), 'keys.csv', 'a new view begins at its heading');
+    // A new view begins at its heading.
+    await page.locator('h1:focus', { hasText: /^keys\.csv$/ }).waitFor();
     await tabTo(/^3.*show examples/);
     await press('Enter');
     await page.getByText('Line 3, record 2').waitFor();
@@ -189,7 +190,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await tabTo(/^Import the corrected file$/);
     await press('Enter');
     await page.getByText('Choose the corrected version of').waitFor();
-    t.equal(await page.evaluate('document.activeElement.tagName'), 'H1', 'a new view begins at its heading');
+    await page.locator('h1:focus').waitFor();
   });
 
   t.test('asks for a job where its events do not come through, and says how fast it goes', async () => {
@@ -220,7 +221,7 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     await network.send('Network.emulateNetworkConditions', slow);
     await send.click();
     const bar = page.getByRole('progressbar', { name: 'Upload' });
-    await page.waitForFunction(`document.querySelector('[aria-label="Upload"][aria-valuenow]')?.ariaValueNow > 0`);
+    await page.locator('[aria-label="Upload"][aria-valuenow]:not([aria-valuenow="0"])').waitFor();
     t.match(await page.getByRole('region', { name: 'Upload' }).innerText(), /Sending the file[\s\S]*kB of 1\.5 MB/);
     await page.getByRole('button', { name: 'Stop sending' }).click();
     await send.waitFor();
