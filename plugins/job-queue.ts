@@ -62,12 +62,15 @@ const queueOptions = {
   deleteAfterSeconds: 3_600,
   notify: true,
 };
-/** A task that fails, or whose process dies, is left to its next occurrence. */
+/**
+ * A task that fails is left to its next occurrence. One whose process dies is taken over as soon as that is noticed: until
+ * then whatever else asks for it, such as the start of the next process, gets none of its own.
+ */
 const taskOptions = {
   policy: 'exclusive',
   heartbeatSeconds: 10,
   expireInSeconds: 3_600,
-  retryLimit: 0,
+  retryLimit: 10,
   deleteAfterSeconds: 3_600,
 };
 const taskPolling = { pollingIntervalSeconds: 10 };

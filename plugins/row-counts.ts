@@ -5,7 +5,7 @@ import { resources } from '../src/resources/index.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** By resource. Exact up to a million rows, unless somebody has locked the table; answers within seconds. */
+    /** By resource. Exact up to a million rows, unless counting takes too long, as while somebody has locked a table; answers within seconds. */
     countRows(): Promise<Map<string, RowCount>>;
   }
 }

@@ -28,7 +28,7 @@ export const RowCountsSchema = Type.Object(
     estimated: Type.Optional(
       Type.Array(Type.String(), {
         description:
-          "Those whose rows were not counted, because there are too many or the table is locked: PostgreSQL's estimate.",
+          "Those whose rows were not counted, because there are too many, or it would take too long, as while somebody has locked the table: PostgreSQL's estimate.",
       }),
     ),
     timestamp: Time,

@@ -277,6 +277,24 @@ t.test('the queue sweeps at every start and every minute, in one process at a ti
   );
 });
 
+t.test('a task whose process died is taken over', async (t) => {
+  const start = await restartable(t);
+  const first = await start();
+  await until(async () => (await first.sql`SELECT FROM pgboss.job WHERE state < 'completed'`).length === 0);
+  const [{ id: origin }] = await first.sql<[{ id: string }]>`SELECT id FROM bulk.installation`;
+  const folder = first.config.uploadDir;
+  await putFile(folder, `${origin.slice(0, 8)}${randomUUID().slice(8)}.part`, 2);
+  // As a process leaves it that is killed while it looks for such files.
+  await first.sql`
+    INSERT INTO pgboss.job (name, policy, state, started_on, heartbeat_on, heartbeat_seconds, retry_limit)
+    SELECT name, policy, 'active', now(), now() - interval '5 s', heartbeat_seconds, retry_limit
+    FROM pgboss.queue WHERE name = 'remove-orphans'`;
+  await first.close();
+
+  await start();
+  await until(async () => (await readdir(folder)).length === 0);
+});
+
 t.test('sample records do not come back once the jobs that loaded them are swept', async (t) => {
   const start = await restartable(t, { SEED: 'on' });
   const first = await start();

@@ -149,8 +149,8 @@ async function loadFile(
     resource: context.resource.name,
     format: file.format,
     csv: file.csv,
-    rowOrder: context.references === 'triggers' ? ('reference' as const) : ('key' as const),
-  };
+    rowOrder: context.references === 'triggers' ? 'reference' : 'key',
+  } satisfies Partial<ParseRequest>;
   const now = context.job.created_at.toISOString();
   const pipeline = new ChunkPipeline(
     {

@@ -214,14 +214,15 @@ export class Torture {
 
   /**
    * Half-written files of processes that died, and whole ones whose job came to nothing, stay for an hour, as they might
-   * get their job yet. As if that had passed: a process that starts then finds them.
+   * get their job yet. As if that had passed: a process that starts then finds them, or, when another was killed while it
+   * looked for such files, as soon as that one's silence is noticed (plugins/job-queue.ts).
    */
   async checkOrphans(): Promise<string[]> {
     const sql = this.#sql;
     const old = new Date(Date.now() - 2 * 3_600_000);
     for (const file of await findFiles(this.#folders)) await utimes(file, old, old);
     const service = await this.#services.start(new Random(streamOf(this.#options.seed, 'orphans'), 0));
-    const giveUpAt = performance.now() + 10_000;
+    const giveUpAt = performance.now() + 60_000;
     let orphans = await findOrphans(sql, this.#folders);
     while (orphans.length > 0 && performance.now() < giveUpAt) {
       await pause(20);
