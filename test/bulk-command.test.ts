@@ -1,6 +1,5 @@
 // The command `bulk` against the real service. What depends on a process (signals, pipes, a terminal, variables) is tried
 // with one; the rest calls the same function in this process.
-import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -16,10 +15,10 @@ import { build, temporaryFolder } from './build.ts';
 import { listen } from './client.ts';
 import { startProxy } from './db/cuttable-proxy.ts';
 import { holdJobs } from './hold-jobs.ts';
+import { onTerminal, withoutTerminal } from './on-terminal.ts';
 import { callCommand as bulk, type RunOptions, runCommand } from './run-command.ts';
 
 const faulty = new URL('../testdata/users_huge.csv', import.meta.url).pathname;
-const script = '/usr/bin/script';
 
 const key = '0123456789abcdef';
 const app = await build(t, { API_KEYS: `tester:read+write:${key}` });
@@ -105,8 +104,8 @@ t.test('on a terminal there are bars, then what came of it in words', async (t) 
   t.match(asText.stdout, /duplicate id/);
   t.match(asText.stdout, /bulk rejects [0-9a-f-]{36} -o 'rejected_it'\\''s\.csv'\n/, 'unpacked, and one word');
 
-  await t.test('a real one', { skip: !existsSync(script) && `${script} is not there` }, async (t) => {
-    const by = (command: string[]) => [script, '-qec', command.map((word) => `'${word}'`).join(' '), '/dev/null'];
+  await t.test('a real one', { skip: withoutTerminal }, async (t) => {
+    const by = (command: string[]) => onTerminal(command.map((word) => `'${word}'`).join(' ')).flat();
     const { code, stdout } = await start(t, ['import', await users('terminal.csv', 20_000, 44)], { by }).ended;
     t.equal(code, 0);
     t.match(stdout, /terminal\.csv {2}█+/);

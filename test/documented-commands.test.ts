@@ -6,12 +6,13 @@ import { openPool } from '../db/client.ts';
 import { environment, temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
 import { holdJobs } from './hold-jobs.ts';
+import { withoutTerminal } from './on-terminal.ts';
 import { startService } from './service-process.ts';
 import { typeCommands, withoutCurl } from './type-commands.ts';
 
 const root = join(import.meta.dirname, '..');
 
-t.test('every command answers as its page says', { skip: withoutCurl }, async (t) => {
+t.test('every command answers as its page says', { skip: withoutCurl || withoutTerminal }, async (t) => {
   // Like the checkout, but what commands make is not in it.
   const folder = await temporaryFolder(t);
   for (const part of ['testdata', 'package.json', 'src', 'node_modules']) {

@@ -1,5 +1,6 @@
 // One command line, as sh runs it, or as it is run on a terminal.
 import { spawn } from 'node:child_process';
+import { onTerminal } from './on-terminal.ts';
 import { type OutputOf, outputOf } from './output-of.ts';
 import { withoutTap } from './plain-node.ts';
 
@@ -11,8 +12,6 @@ export interface RunShellOptions {
 }
 
 export function runShell(command: string, { cwd, env, terminal = false }: RunShellOptions): OutputOf {
-  const [program, args] = terminal
-    ? withoutTap('script', ['-qec', command, '/dev/null'])
-    : withoutTap('sh', ['-c', command]);
+  const [program, args] = terminal ? withoutTap(...onTerminal(command)) : withoutTap('sh', ['-c', command]);
   return outputOf(spawn(program, args, { cwd, env: { ...env, SHELL: '/bin/sh' }, stdio: ['ignore', 'pipe', 'pipe'] }));
 }
