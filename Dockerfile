@@ -31,4 +31,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # In the exec form node is process 1 and gets the SIGTERM of a stop itself.
-CMD ["node", "--max-semi-space-size=1", "src/server.ts"]
+CMD ["node", "--max-semi-space-size=1", "--heap-growing-percent=40", "src/server.ts"]

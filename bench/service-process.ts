@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
+import packageJson from '../package.json' with { type: 'json' };
 import type { Address } from '../src/database-url.ts';
 import { variables } from '../src/variables/index.ts';
 import { environmentOf } from './database-server.ts';
 import { cpuSecondsOf, peakMegabytesOf } from './proc.ts';
 
 const project = join(import.meta.dirname, '..');
-/** As in `npm start`. */
-const nodeFlags = ['--max-semi-space-size=1'];
+/** Those of `npm start`. */
+const nodeFlags = packageJson.scripts.start.split(' ').filter((word) => word.startsWith('--'));
 
 /** What a run of its own settings may change: the variables that say how the service works, not where. */
 const tunable = ['Imports', 'Jobs', 'Server'];

@@ -1,4 +1,4 @@
-// What can be said about Dockerfile, .dockerignore and compose.yaml without an engine or a network.
+// What can be said about Dockerfile, .dockerignore, compose.yaml and the unit of systemd without an engine or a network.
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { matchesGlob } from 'node:path';
 import Ajv from 'ajv/dist/2019.js';
@@ -100,6 +100,11 @@ t.test('its commands are in exec form: signals reach the service', async (t) => 
   const [program, flag, script] = JSON.parse(check);
   t.same([program, flag], ['node', '-e']);
   t.doesNotThrow(() => new Function(script));
+});
+
+t.test('the unit of systemd starts it in the same way', async (t) => {
+  const [, command = ''] = /^ExecStart=\/usr\/bin\/(.*)$/m.exec(read('deploy/bulk.service')) ?? [];
+  t.equal(command, project.scripts.start);
 });
 
 t.test('every variable that the container files set is one of the configuration', async (t) => {
