@@ -100,11 +100,15 @@ export class Torture {
     this.#postgres.kill();
   }
 
+  /** @throws when a service's response was not as documented; all is closed then as well. */
   async close(): Promise<void> {
-    await this.#services.close();
-    await this.#sql.end({ timeout: 1 });
-    await this.#postgres.delete();
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    try {
+      await this.#services.close();
+    } finally {
+      await this.#sql.end({ timeout: 1 });
+      await this.#postgres.delete();
+      await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    }
   }
 
   async #undisturbed(variant: number): Promise<{ files: FileSet; undisturbed: Digests }> {
