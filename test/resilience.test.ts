@@ -3,12 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import type { Static } from 'typebox';
 import { openPool, type Sql } from '../db/client.ts';
+import type { Health } from '../plugins/health.ts';
+import type { ExportSchema } from '../src/export/export-view.ts';
 import { writeRecords } from '../testdata/write-records.ts';
 import { environment, temporaryFolder } from './build.ts';
 import type { ImportStatus } from './client.ts';
 import { createDatabase } from './databases.ts';
 import { call, follow, type ServiceProcess, startService, upload } from './service-process.ts';
+
+type ExportStatus = Static<typeof ExportSchema>;
 
 const records = 10_000;
 const invalid = 0.25;
@@ -29,13 +34,28 @@ async function setUp(t: Test) {
   return { sql, file, start: (more: Record<string, string> = {}) => startService(t, { ...env, ...more }) };
 }
 
-/** How many chunks have been committed. */
+async function countChunks(sql: Sql): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`SELECT count(*) AS count FROM bulk.chunks`;
+  return row?.count ?? 0;
+}
+
+/** Waits until so many chunks have been committed. */
 async function reached(sql: Sql, chunks: number): Promise<void> {
-  for (;;) {
-    const [row] = await sql<{ count: number }[]>`SELECT count(*) AS count FROM bulk.chunks`;
-    if ((row?.count ?? 0) >= chunks) return;
-    await pause(2);
-  }
+  while ((await countChunks(sql)) < chunks) await pause(2);
+}
+
+const twoConnections = { IMPORT_CONNECTIONS: '2' };
+
+/** Does something while both connections of the job are in the middle of a chunk: behind a lock, until it is done. */
+async function midChunk<T>(sql: Sql, jobId: string, work: () => Promise<T>): Promise<T> {
+  const blocked = () => sql`SELECT FROM pg_stat_activity
+    WHERE starts_with(application_name, ${`bulk ${jobId} `}) AND wait_event_type = 'Lock'`;
+  const { done } = await sql.begin(async (tx) => {
+    await tx`LOCK TABLE users IN SHARE MODE`;
+    while ((await blocked()).length < 2) await pause(10);
+    return { done: await work() };
+  });
+  return done as T;
 }
 
 async function isWhole(t: Test, sql: Sql, { url }: ServiceProcess, jobId: string): Promise<void> {
@@ -74,12 +94,41 @@ t.test('kill -9 in the middle, twice, and a restart', async (t) => {
   t.ok(attempts >= 2, `${attempts} attempts`);
 });
 
+t.test('kill -9 in the middle of an export, and a restart', async (t) => {
+  const { sql, start } = await setUp(t);
+  const first = await start();
+  await sql`INSERT INTO users SELECT gen_random_uuid(), n || '@example.com', 'n', 'viewer', true, now(), now()
+    FROM generate_series(1, 1000) n`;
+  const asked = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"resource":"users"}' };
+  const url = await sql.begin(async (tx) => {
+    await tx`LOCK TABLE users IN ACCESS EXCLUSIVE MODE`;
+    const { job_id } = await call<{ job_id: string }>(`${first.url}/v1/exports`, asked);
+    const url = `/v1/exports/${job_id}`;
+    await follow<ExportStatus>(first.url + url, ({ status }) => status === 'processing');
+    await first.stop('SIGKILL');
+    return url;
+  });
+  const second = await start();
+  const job = await follow<ExportStatus>(second.url + url, ({ status }) => !/pending|processing/.test(status));
+  t.match(job, { status: 'completed', total_records: 1_000 });
+  const text = await (await fetch(second.url + job.download_url)).text();
+  t.equal(text.split('\n').length - 1, 1_000);
+  t.match(await sql`SELECT attempt FROM bulk.jobs`, [{ attempt: 2 }]);
+});
+
 t.test('a stop in the middle lets chunks in flight commit; the next start goes on', async (t) => {
   const { sql, file, start } = await setUp(t);
-  const first = await start();
+  const first = await start(twoConnections);
   const jobId = await upload(first.url, 'users', 'users.csv', file);
   await reached(sql, 20);
-  t.equal(await first.stop('SIGTERM'), 0);
+  const { stopped, before } = await midChunk(sql, jobId, async () => {
+    const stopped = first.stop('SIGTERM');
+    while (!first.log.some(({ msg }) => msg === 'Stopping')) await pause(10);
+    await pause(500);
+    return { stopped: () => stopped, before: await countChunks(sql) };
+  });
+  t.equal(await stopped(), 0);
+  t.ok((await countChunks(sql)) >= before + 2, 'chunks in flight are committed');
   const job = (await sql`SELECT status, successful + failed AS processed FROM bulk.jobs`)[0] as Record<string, unknown>;
   const [chunks] = await sql`SELECT sum(records)::int AS records FROM bulk.chunks`;
   t.match(job, { status: 'processing', processed: chunks?.records });
@@ -97,6 +146,7 @@ t.test('database connections ended again and again', async (t) => {
       WHERE datname = current_database() AND application_name LIKE 'bulk%'`;
   }
   await isWhole(t, sql, service, jobId);
+  t.ok(service.log.some(({ msg }) => msg === 'Chunk will be tried again'));
   t.match(await call(`${service.url}/health`), { status: 'healthy' });
 });
 
@@ -114,13 +164,15 @@ t.test('two processes on one database: one dies, the other continues', async (t)
 
 t.test('a frozen process that wakes up changes nothing', async (t) => {
   const { sql, file, start } = await setUp(t);
-  const frozen = await start();
+  const frozen = await start(twoConnections);
   const jobId = await upload(frozen.url, 'users', 'users.csv', file);
   await reached(sql, 20);
-  frozen.child.kill('SIGSTOP');
-  const other = await start();
+  // PostgreSQL waits for its rows from then on, for ever: somebody has to end that.
+  await midChunk(sql, jobId, async () => frozen.child.kill('SIGSTOP'));
+  const other = await start({ DB_RETRY_FOR: '10s' });
   await isWhole(t, sql, other, jobId);
   frozen.child.kill('SIGCONT');
-  await follow(`${frozen.url}/health`, () => true);
+  // By then it has done all that it would have.
+  await follow<Health>(`${frozen.url}/health`, ({ checks }) => checks.queue.running_jobs === 0);
   await isWhole(t, sql, frozen, jobId);
 });
