@@ -285,6 +285,19 @@ t.test('a large table is read over two connections, as one snapshot', async (t) 
     if (format === 'json') t.equal(JSON.parse(text).length, rows);
   }
 
+  // The second session is kept waiting for its connection; what is written meanwhile it does not see either.
+  const sorted = await buffer((await begin('csv', 'id')).bytes);
+  const taken = await Promise.all(Array.from({ length: 4 }, () => app.streams.pool.reserve()));
+  const beginning = begin('csv');
+  const firstWaits = () => app.sql`SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE '%pg_export_snapshot()%'`;
+  await until(async () => (await firstWaits()).length === 1);
+  await app.sql`UPDATE users SET name = name || '.'`;
+  for (const session of taken) session.release();
+  const { bytes } = await beginning;
+  t.equal(await busy(app), 2);
+  t.same(lines((await buffer(bytes)).toString()), lines(sorted.toString()), 'as it was when the first one began');
+
   // A gigabyte each: more than is ever on its way to a reader who has not begun.
   const { signal } = new AbortController();
   const long = () => `COPY (SELECT repeat('x', 1000), generate_series(1, 1000000)) TO STDOUT`;
