@@ -2,7 +2,14 @@
 import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type RequestListener, request, type ServerResponse } from 'node:http';
+import {
+  ClientRequest,
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTcpServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -283,6 +290,7 @@ t.test('what is not public is refused, in one and the same way, and never connec
 
 t.test('redirects are followed a few times, each checked like the first address', async (t) => {
   const there = await serve(t, { '/u.csv': send(content) }, '127.0.0.2');
+  const left = Promise.withResolvers<void>();
   const server = await serve(t, {
     '/1': redirect('/2', 301),
     '/2': redirect('3', 307),
@@ -291,6 +299,10 @@ t.test('redirects are followed a few times, each checked like the first address'
     '/elsewhere': redirect(`${there.url}/u.csv`),
     '/u.csv': send(content),
     '/nowhere': (response) => response.writeHead(302).end(),
+    '/unending': (response) => {
+      response.writeHead(302, { location: '/u.csv' }).write('elsewhere');
+      response.once('close', left.resolve);
+    },
   });
   const { fetch, files } = await fetching(t);
   t.match(await fetch(`${server.url}/1`), { stored: { bytes: content.length } });
@@ -327,6 +339,9 @@ t.test('redirects are followed a few times, each checked like the first address'
   });
   t.equal(parseFileUrl('/b', new URL('https://example.com/a')).href, 'https://example.com/b');
   t.equal((await files()).length, 1);
+  await fetch(`${server.url}/unending`);
+  // Nobody reads what a redirect says besides.
+  await left.promise;
 });
 
 t.test('a name is looked up once, and the address that was checked is the one connected to', async (t) => {
@@ -353,7 +368,8 @@ t.test('a file that does not arrive whole is no file', async (t) => {
   const chunked: Answer = (response) => response.writeHead(200).end(content);
   const server = await serve(t, {
     '/chunked': chunked,
-    '/large': send('x'.repeat(10_001)),
+    // It is not waited for.
+    '/large': (response) => response.writeHead(200, { 'content-length': '10001' }).flushHeaders(),
     '/large-chunked': (response) => response.writeHead(200).end('x'.repeat(10_001)),
     '/short': (response) => {
       response.writeHead(200, { 'content-length': '1000' }).write(content);
@@ -412,9 +428,11 @@ t.test('a file that does not arrive whole is no file', async (t) => {
     t.after(() => tcp.close());
     return `http://127.0.0.1:${(tcp.address() as AddressInfo).port}/`;
   };
-  await t.rejects(fetch(await raw('HTTP/1.0 200 OK\r\n\r\nid,email')), {
-    message: /neither Content-Length nor chunks/,
-  });
+  const endless = ['', 'Transfer-Encoding: identity\r\n', 'Transfer-Encoding: gzip\r\n'];
+  for (const header of endless) {
+    const answer = await raw(`HTTP/1.1 200 OK\r\n${header}\r\nid,email`);
+    await t.rejects(fetch(answer), { message: /neither Content-Length nor chunks/ }, header);
+  }
   await t.rejects(fetch(await raw('220 mail.example ESMTP\r\n')), { message: /does not speak HTTP/ });
   const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
   await t.rejects(fetch(await raw(upgrade)), { code: 'file_url_failed' });
@@ -438,6 +456,9 @@ t.test('a server that is silent or slow is given up, and one whose file is not w
     },
   });
   const { fetch, files } = await fetching(t);
+  const waits = t.capture(ClientRequest.prototype, 'setTimeout', ClientRequest.prototype.setTimeout);
+  await t.rejects(fetch(server.url), { message: /answered 404/ });
+  t.same(new Set(waits().map(({ args: [ms] }) => ms)), new Set([30_000]), 'unless told otherwise, after half a minute');
   for (const path of ['/silent', '/stalls']) {
     const message = 'the server sent nothing for 0.1 s';
     await t.rejects(fetch(server.url + path, { stallMs: 100 }), { code: 'file_url_failed', message }, path);
@@ -457,6 +478,10 @@ t.test('a server that is silent or slow is given up, and one whose file is not w
   await t.rejects(fetch('http://a.example/', { allow, resolve: never, timeoutMs: 50 }), { code: 'file_url_failed' });
   await t.rejects(fetch(`${server.url}/drips`, { signal: AbortSignal.abort(new Error('gone')) }), { message: 'gone' });
   t.same(await files(), []);
+
+  const app = await build(t, { REMOTE_FILES: 'on', REMOTE_ALLOW: '127.0.0.1', REMOTE_TIMEOUT: '300ms' });
+  const refused = await ask(app, { resource: 'users', format: 'ndjson', file_url: `${server.url}/drips` });
+  t.match(refused.json(), { status: 422, code: 'file_url_failed', detail: /within 0\.3 s \(REMOTE_TIMEOUT\)/ });
 });
 
 t.test('only addresses of the public internet are public', async (t) => {
@@ -472,9 +497,10 @@ t.test('only addresses of the public internet are public', async (t) => {
     t.ok(isPublicAddress(address), address);
   }
   for (const text of ['', 'localhost', '1.2.3', '::1%lo', '1.1.1.1/8']) t.notOk(isPublicAddress(text), text);
-  for (const { address } of Object.values(networkInterfaces()).flatMap((own) => own ?? [])) {
-    t.notOk(isPublicAddress(address), `${address} is one of this machine`);
-  }
+  const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  for (const { address } of own) t.notOk(isPublicAddress(address), `${address} is one of this machine`);
+  const onTheInternet = { eth0: own.map((one) => ({ ...one, address: '93.184.215.14' })) };
+  t.notOk(isPublicAddress('93.184.215.14', onTheInternet), 'nor is a public one that is');
   const special: [base: number, bits: number][] = [
     [0x0a000000, 8],
     [0x7f000000, 8],
@@ -515,11 +541,13 @@ t.test('a file is named by the last part of its path', async (t) => {
     ['https://a.example/caf%C3%A9.csv', 'café.csv'],
     ['https://a.example/100%.csv', '100%.csv'],
     ['https://a.example/a%00%0Ab.csv', 'ab.csv'],
+    ['https://a.example/x/..%2F..%5Cetc%0A%2fusers.csv', 'users.csv'],
     ['https://a.example/x/', 'file'],
     ['https://a.example', 'file'],
   ];
   for (const [url, name] of names) t.equal(fileNameOf(new URL(url)), name, url);
-  t.match(parseAllowedHosts('a.example., b.example:80'), {
+  t.same(parseAllowedHosts('a.example., b.example:80'), {
+    ok: true,
     value: [
       { host: 'a.example', port: null },
       { host: 'b.example', port: 80 },

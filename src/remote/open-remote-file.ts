@@ -71,6 +71,8 @@ function accept(response: IncomingMessage): RemoteFile {
   const { statusCode: status, headers } = response;
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   const length = headers['content-length'];
+  // Of any other coding Node reads on until the connection closes, and takes that for the end, however it came about.
+  const coding = headers['transfer-encoding']?.trim().toLowerCase();
   const refuse = (why: string) => {
     response.destroy();
     return failed(why, { status });
@@ -78,7 +80,7 @@ function accept(response: IncomingMessage): RemoteFile {
   if (status !== 200) throw refuse(`the server answered ${status}, not 200`);
   if (!['identity', 'gzip', 'x-gzip'].includes(encoding))
     throw refuse('the server sent a Content-Encoding other than gzip');
-  if (length === undefined && headers['transfer-encoding'] === undefined) {
+  if (coding === undefined ? length === undefined : coding !== 'chunked') {
     throw refuse('the server sent neither Content-Length nor chunks: a broken connection would look like the end');
   }
   return { response, bytes: length === undefined ? undefined : Number(length), gzip: encoding !== 'identity' };

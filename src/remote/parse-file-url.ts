@@ -21,8 +21,8 @@ export function parseFileUrl(text: string, base?: URL): URL {
 /** The last part of the path, for the file's format and for people. */
 export function fileNameOf({ pathname }: URL): string {
   const last = pathname.slice(pathname.lastIndexOf('/') + 1);
-  // Not every % begins an escape.
-  const name = decodable(last) ? decodeURIComponent(last) : last;
+  // Not every % begins an escape; one may be that of a slash, and what is before it a path.
+  const name = (decodable(last) ? decodeURIComponent(last) : last).split(/[/\\]/).at(-1)!;
   return name.replace(/\p{Cc}/gu, '') || 'file';
 }
 

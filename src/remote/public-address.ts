@@ -13,16 +13,17 @@ const hostAgents = ['168.63.129.16'];
  * Private, loopback, link-local, shared, multicast, documentation and other special ranges are not public, nor are IPv6
  * addresses that carry an IPv4 one (mapped, NAT64, 6to4, Teredo), nor those of this machine.
  * @param text as a resolver or a parsed URL gives it, without brackets.
+ * @param interfaces of this machine.
  */
-export function isPublicAddress(text: string): boolean {
+export function isPublicAddress(text: string, interfaces = networkInterfaces()): boolean {
   // ipaddr.js alone would also take 1.2.3.
   if (isIP(text) === 0) return false;
   const address = ipaddr.parse(text);
   if (address.range() !== 'unicast') return false;
   if (address.kind() === 'ipv6' && !address.match(globalUnicast)) return false;
-  return !hostAgents.includes(text) && !isOwn(text);
+  return !hostAgents.includes(text) && !isOwn(text, interfaces);
 }
 
-function isOwn(text: string): boolean {
-  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === text));
+function isOwn(text: string, interfaces: ReturnType<typeof networkInterfaces>): boolean {
+  return Object.values(interfaces).some((addresses) => addresses?.some(({ address }) => address === text));
 }
