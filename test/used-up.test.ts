@@ -353,50 +353,69 @@ t.test('descriptors, memory, errors', async (t) => {
 
   await t.test('one enormous record is rejected alone', async (t) => {
     const record = (n: number) =>
-      `{"id":"${id(n)}","email":"u${n}@example.com","name":"N","role":"admin","created_at":"2024-01-01T00:00:00Z"}\n`;
-    const enormous = `{"name":"${'x'.repeat(20 * 2 ** 20)}"}\n`;
-    const content = gzipSync(record(1001) + enormous + record(1002), { level: 1 });
-    const job = await importFile(app, { resource: 'users', name: 'u.ndjson.gz', content });
-    t.match(job, { status: 'completed', total_records: 3, successful: 2, failed: 1 });
-    t.match(job.errors, [{ line: 2, record: 2, code: 'length', message: 'record must be at most 8 MiB' }]);
+      `{"id":"${id(n)}","email":"u${n}@example.com","name":"N","role":"admin","created_at":"2024-01-01T00:00:00Z"}`;
+    const long = 'x'.repeat(20 * 2 ** 20);
+    const enormous = `{"name":"${long}"}`;
+    const files: [format: string, content: string, line: number][] = [
+      ['ndjson', [record(1001), enormous, record(1002)].join('\n'), 2],
+      ['json', `[${[record(1003), enormous, record(1004)].join(',\n')}]`, 2],
+      ['csv', header + user(1005) + user(1006, long) + user(1007), 3],
+      ['csv', header + user(1008) + user(1009, `"${long}"`) + user(1010), 3],
+    ];
+    for (const [format, text, line] of files) {
+      const content = gzipSync(text, { level: 1 });
+      const job = await importFile(app, { resource: 'users', name: `u.${format}.gz`, content });
+      t.match(job, { status: 'completed', total_records: 3, successful: 2, failed: 1 }, format);
+      t.match(job.errors, [{ line, record: 2, code: 'length', message: 'record must be at most 8 MiB' }]);
+    }
   });
 
   await t.test('too many errors: as many as allowed end well, one more ends the job', async (t) => {
-    const rejected = (count: number) =>
-      header + users(20, 20_000).slice(header.length) + `${id(20_000)},no,N,admin,2024-01-01T00:00:00Z\n`.repeat(count);
+    const bad = (email: string, role: string) => `${id(20_000)},${email},N,${role},2024-01-01T00:00:00Z\n`;
+    // One record has two of the errors.
+    const rejected = (errors: number) =>
+      users(20, 20_000 + 20 * errors) + bad('no', 'king') + bad('no', 'admin').repeat(errors - 2);
     const enough = await importFile(app, { resource: 'users', name: 'u.csv', content: rejected(300) });
-    t.match(enough, { status: 'completed', error_count: 300, failed: 300, successful: 20 });
-    const more = await importFile(app, { resource: 'users', name: 'u.csv', content: rejected(1_000) });
-    t.match(more, { status: 'failed', failure: { code: 'too_many_errors', detail: /^more than 300 row errors/ } });
-    t.equal(more.processed, more.successful + more.failed);
-    t.ok(more.error_count > 300 && more.error_count < 1_000, `${more.error_count} errors`);
-    const { errors } = (await app.inject(`/v1/imports/${more.job_id}/errors`)).json();
-    t.equal(errors.length, more.error_count, 'all that were counted are reported');
-    t.ok((more.unprocessed?.length ?? 0) > 0);
+    t.match(enough, { status: 'completed', error_count: 300, failed: 299, successful: 20 });
+
+    const oneMore = await importFile(app, { resource: 'users', name: 'u.csv', content: rejected(301) });
+    t.match(oneMore, { error_count: 301, failed: 300 });
+    const many = await importFile(app, { resource: 'users', name: 'u.csv', content: rejected(1_000) });
+    t.ok(many.error_count > 300 && many.error_count < 1_000, `${many.error_count} errors`);
+    t.ok((many.unprocessed?.length ?? 0) > 0);
+    for (const job of [oneMore, many]) {
+      t.match(job, { status: 'failed', failure: { code: 'too_many_errors', detail: /^more than 300 row errors/ } });
+      t.equal(job.processed, job.successful + job.failed);
+      const { errors } = (await app.inject(`/v1/imports/${job.job_id}/errors`)).json();
+      t.equal(errors.length, job.error_count, 'all that were counted are reported');
+      t.equal(new Set(errors.map(({ record }: { record: number }) => record)).size, job.failed);
+    }
   });
 
   await t.test('a parse thread that runs out of memory', async (t) => {
     const { parsePool } = app;
     const { parse } = parsePool;
     const filename = new URL('./eat-memory.ts', import.meta.url).href;
-    /** The thread that gets the chunk of record 301 dies as it would of hostile records. */
-    const loseThreads = (times: number) => {
-      let left = times;
-      parsePool.parse = async (request) =>
-        request.firstRecord === 301 && left-- > 0
-          ? await parsePool.piscina.run(request, { filename })
-          : await parse(request);
+    /** Each time the thread that gets the chunk of that record dies as it would of hostile records. */
+    const loseThreads = (...firstRecords: number[]) => {
+      parsePool.parse = async (request) => {
+        const at = firstRecords.indexOf(request.firstRecord);
+        if (at === -1) return await parse(request);
+        firstRecords.splice(at, 1);
+        return await parsePool.piscina.run(request, { filename });
+      };
     };
 
-    loseThreads(1);
-    const once = await importFile(app, { resource: 'users', name: 'u.csv', content: users(1_000, 3_000) });
+    // Too far from each other to be under way at the same time.
+    loseThreads(301, 1_901);
+    const once = await importFile(app, { resource: 'users', name: 'u.csv', content: users(2_000, 3_000) });
     t.match(
       once,
-      { status: 'completed', total_records: 1_000, successful: 1_000, failed: 0 },
-      'once: the chunk is read again',
+      { status: 'completed', total_records: 2_000, successful: 2_000, failed: 0 },
+      'once each: the chunks are read again',
     );
 
-    loseThreads(2);
+    loseThreads(301, 301);
     const twice = await importFile(app, { resource: 'users', name: 'u.csv', content: users(1_000, 5_000) });
     t.match(twice, {
       status: 'failed',
@@ -405,7 +424,7 @@ t.test('descriptors, memory, errors', async (t) => {
     t.equal(twice.processed, twice.successful + twice.failed);
     t.same(twice.unprocessed?.[0]?.from_line, 302);
 
-    loseThreads(0);
+    loseThreads();
     t.match(await importFile(app, { resource: 'users', name: 'u.csv', content: users(1_000, 9_000) }), {
       successful: 1_000,
     });
