@@ -34,15 +34,15 @@ const patterns: [format: Format, unit: string][] = [
   ),
 ];
 
+const shortBytes = 64 * 1024;
+const steep = 2.5;
+
 t.test('the cost of a byte is the same in a file four times as long', async (t) => {
   for (const [format, unit] of patterns) {
     const ratio = await smallestRatio(async (bytes) => await cost(format, unit, bytes));
     t.ok(ratio < steep, `${format} ${JSON.stringify(unit)}: ${ratio.toFixed(1)}`);
   }
 });
-
-const shortBytes = 64 * 1024;
-const steep = 2.5;
 
 /** Quadratic cost gives 4 each time; a machine that is busy elsewhere gives it once. */
 async function smallestRatio(costOf: (bytes: number) => Promise<number>): Promise<number> {

@@ -22,6 +22,13 @@ t.test('hostile input', async (t) => {
     const fraction = '1'.repeat(5_000);
     const refused: [what: string, url: string, body: string | null, code: string][] = [
       ['NUL in a resource', '/v1/imports?resource=%00', null, 'unknown_resource'],
+      ['NUL in a filter', '/v1/exports?resource=users&name=%00', null, 'invalid_filter'],
+      [
+        'half a character in a filter',
+        '/v1/exports',
+        '{"resource":"users","filters":{"name":"\\ud800"}}',
+        'invalid_filter',
+      ],
       ['a page beyond numbers', '/v1/imports?after=1e308', null, 'invalid_parameter'],
       ['a page beyond int8', '/v1/imports?after=9999999999999999999', null, 'invalid_parameter'],
       ['prototype names', '/v1/exports?resource=users&__proto__=1', null, 'unknown_field'],

@@ -4,7 +4,7 @@ import type { Format } from '../../src/resources/formats.ts';
 import { resourceNamed } from '../../src/resources/index.ts';
 import type { Chunk } from '../../workers/messages.ts';
 import { parseChunk } from '../../workers/parse-chunk.ts';
-import { type SplitFile, split } from '../import/split.ts';
+import { cutAt, type SplitFile, split } from '../import/split.ts';
 import { jobId, now, readErrors, readRows } from '../workers/chunks.ts';
 import type { FuzzedFile } from './mutated-files.ts';
 
@@ -22,12 +22,19 @@ export const faultsOfFiles: readonly string[] = [
 
 const limits = { maxRecordBytes: 20_000, maxUnpackedBytes: 2 ** 20 };
 
-/** Splits and parses the file in small chunks and in large ones. @throws AssertionError */
+/** Fewer than most values have. */
+const blockBytes = 13;
+
+/** Splits and parses the file in small blocks and chunks, and in large ones. @throws AssertionError */
 export async function checkFile({ resource: name, format, gzip, bytes }: FuzzedFile): Promise<void> {
   const resource = resourceNamed(name);
   const outcomes = [];
-  for (const maxRecords of [3, 10_000]) {
-    const file = await split(bytes, { ...limits, resource, format, gzip, maxRecords });
+  const ends = Array.from({ length: Math.floor(bytes.length / blockBytes) }, (_, n) => (n + 1) * blockBytes);
+  for (const { blocks, maxRecords } of [
+    { blocks: cutAt(bytes, ends), maxRecords: 3 },
+    { blocks: [bytes], maxRecords: 10_000 },
+  ]) {
+    const file = await split(blocks, { ...limits, resource, format, gzip, maxRecords });
     if (file.failure) assert.ok(faultsOfFiles.includes(file.failure.code ?? ''), file.failure.message);
     const parsed = file.chunks.map((chunk) => parse(chunk, file, name));
     outcomes.push({
