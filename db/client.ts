@@ -26,7 +26,10 @@ export interface PoolOptions {
   name: string;
   /** Seconds after which an unused connection is closed; default: kept. */
   idleTimeoutSeconds?: number;
-  /** Default: wait for ever. */
+  /**
+   * How long a statement may wait for a lock, 0: for ever. Default 15 seconds, longer than a frozen process of ours keeps
+   * one (below): whoever waits longer waits for a stranger, and would keep its connection from all others meanwhile.
+   */
   lockTimeoutMs?: number;
   /**
    * How long a transaction may wait for its next statement, 0: for ever. Default 10 seconds: a process that is frozen in
@@ -46,7 +49,7 @@ const bigintAsNumber = { to: 20, from: [20], serialize: String, parse: Number };
 
 export function openPool(
   connection: Connection,
-  { max, name, idleTimeoutSeconds, lockTimeoutMs = 0, idleTransactionTimeoutMs = 10_000 }: PoolOptions,
+  { max, name, idleTimeoutSeconds, lockTimeoutMs = 15_000, idleTransactionTimeoutMs = 10_000 }: PoolOptions,
 ): Sql {
   const { host, port, user, password, database, ssl, schema } = connection;
   return postgres({

@@ -74,7 +74,7 @@ async function attemptMigration(
 ): Promise<string[]> {
   const session = { max: 1, name: 'bulk migrate', idleTransactionTimeoutMs: 0 };
   // The other starts may take their time; what they wait for is ours alone.
-  const locks = openPool(connection, session);
+  const locks = openPool(connection, { ...session, lockTimeoutMs: 0 });
   const db = openKysely<unknown>(openPool(connection, { ...session, lockTimeoutMs }));
   try {
     return await locks.begin(async (lock) => {

@@ -67,10 +67,15 @@ function describeService() {
 async function ping({ monitor, log }: FastifyInstance): Promise<Check> {
   const startedAt = performance.now();
   try {
-    await monitor.run(async (sql) => await sql`SELECT`, databaseTimeoutMs);
+    const [row] = await monitor.run(
+      async (sql) =>
+        await sql<[{ read_only: boolean }]>`SELECT current_setting('transaction_read_only')::boolean AS read_only`,
+      databaseTimeoutMs,
+    );
+    if (row.read_only) throw new Error('the database takes no writes (transaction_read_only): is it a standby?');
     return { status: 'up', latency_ms: Math.round(10 * (performance.now() - startedAt)) / 10 };
   } catch (error) {
-    log.warn({ err: error, verdict: verdictOf(error) }, 'The database does not answer the health check');
+    log.warn({ err: error, verdict: verdictOf(error) }, 'The database does not pass the health check');
     return { status: 'down' };
   }
 }

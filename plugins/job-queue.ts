@@ -77,7 +77,7 @@ const taskPolling = { pollingIntervalSeconds: 10 };
 /** The second is for when announcements are listened for: retries are not announced. */
 const polling = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
 /** As in db/client.ts. pg-boss hands it to its driver, though its types do not say so. */
-const session = { idle_in_transaction_session_timeout: 10_000 };
+const session = { idle_in_transaction_session_timeout: 10_000, lock_timeout: 15_000 };
 const sweepIntervalMs = 2_000;
 const types = ['import', 'export'] as const satisfies readonly JobType[];
 
@@ -163,11 +163,15 @@ export default fp(
         await enqueueReady(tx);
       });
     let sweeper: NodeJS.Timeout | undefined;
+    let sweeping: Promise<void> | null = null;
 
     app.addHook('onReady', async () => {
       await sweep();
       sweeper = setInterval(() => {
-        sweep().catch((error) => app.log.warn({ err: error }, 'The sweep for unqueued jobs failed'));
+        // One at a time: while somebody has locked what they read, they would come to fill the API's pool.
+        sweeping ??= sweep()
+          .catch((error) => app.log.warn({ err: error }, 'The sweep for unqueued jobs failed'))
+          .finally(() => (sweeping = null));
       }, sweepIntervalMs);
       for (const type of types) {
         const concurrency = { import: budget.importJobs, export: budget.exportJobs }[type];

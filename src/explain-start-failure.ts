@@ -173,6 +173,11 @@ function explainDatabaseFailure({ code, message }: SystemError, connection: Conn
       return { what: said, remedy: 'raise max_connections of the server, or lower DB_MAX_OPEN_CONNS' };
     case '53100':
       return { what: `the disk of the database is full: ${message}`, remedy: 'free some space there' };
+    case '55P03':
+      return {
+        what: `the tables are locked by a transaction that does not end (${message})`,
+        remedy: 'end it (pg_stat_activity shows it), then start again',
+      };
     case '57P03':
     case '57P01':
       return { what: said, remedy: 'start again once it is ready' };

@@ -28,8 +28,23 @@ t.test('a transaction that its process forgets gives its locks back', async (t) 
     'and its changes are gone',
   );
 
-  const [{ timeout } = {}] = await other`SELECT current_setting('idle_in_transaction_session_timeout') AS timeout`;
-  t.equal(timeout, '10s', 'every pool has such a limit');
+  const [limits] = await other`
+    SELECT current_setting('idle_in_transaction_session_timeout') AS idle, current_setting('lock_timeout') AS lock`;
+  t.same(limits, { idle: '10s', lock: '15s' }, 'every pool has such a limit, and one on its waiting that is longer');
+});
+
+t.test('a lock of somebody else is not waited for without end', async (t) => {
+  const connection = await createDatabase(t);
+  const stranger = openPool(connection, { max: 1, name: 'stranger', idleTransactionTimeoutMs: 0 });
+  const waiting = openPool(connection, { max: 1, name: 'waiting', lockTimeoutMs: 50 });
+  t.after(async () => await Promise.all([stranger.end({ timeout: 1 }), waiting.end({ timeout: 1 })]));
+  await stranger.begin(async (tx) => {
+    await tx`LOCK TABLE bulk.jobs`;
+    const error = await waiting`SELECT FROM bulk.jobs`.catch((error: unknown) => error);
+    t.match(error, { code: '55P03' });
+    t.equal(verdictOf(error), 'transient');
+  });
+  t.same([...(await waiting`SELECT FROM bulk.jobs`)], [], 'the connection serves on');
 });
 
 t.test('a connection lost within a transaction is told as that, and the next transaction has another', async (t) => {

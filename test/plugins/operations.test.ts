@@ -256,6 +256,46 @@ t.test('a database that hangs is given up after two seconds; who asks meanwhile 
   t.equal((await app.inject('/health')).statusCode, 200);
 });
 
+t.test('a database that takes no writes is not healthy: a standby after a failover, say', async (t) => {
+  const connection = await createDatabase(t);
+  const sql = openPool(connection, { max: 1, name: 'test' });
+  t.after(async () => await sql.end());
+  const app = await buildOn(t, connection);
+  const { database } = connection;
+  await sql`ALTER DATABASE ${sql(database)} SET default_transaction_read_only = on`;
+  // Those that are there keep what they began with; a standby has none.
+  await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = ${database} AND pid <> pg_backend_pid()`;
+  // The first statement may find the connection broken.
+  await app.inject('/health');
+  t.match(await app.inject('/health'), { statusCode: 503 });
+  t.match((await app.inject('/health')).json().checks, { database: { status: 'down' }, storage: { status: 'up' } });
+  t.equal((await app.inject('/v1/imports')).statusCode, 200, 'what only reads is served');
+  const refused = await app.inject({ method: 'POST', url: '/v1/exports', payload: { resource: 'users' } });
+  t.match(refused.json(), { status: 503, code: 'database_unavailable' });
+  await sql`ALTER DATABASE ${sql(database)} RESET default_transaction_read_only`;
+  await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = ${database} AND pid <> pg_backend_pid()`;
+  for (let status = 0; status !== 200; ) status = (await app.inject('/health')).statusCode;
+});
+
+t.test("somebody locks the queue's tables: who needs none of them is served", async (t) => {
+  const connection = await createDatabase(t);
+  const stranger = openPool(connection, { max: 1, name: 'test', idleTransactionTimeoutMs: 0 });
+  t.after(async () => await stranger.end());
+  // Two connections for the API.
+  const app = await buildOn(t, connection, { DB_MAX_OPEN_CONNS: '10', IMPORT_CONNECTIONS: '2' });
+  await stranger.begin(async (tx) => {
+    await tx`LOCK TABLE pgboss.job`;
+    // The sweep for unqueued jobs comes every two seconds.
+    await pause(6_500);
+    const waiting = await tx`SELECT FROM pg_stat_activity
+      WHERE datname = ${connection.database} AND application_name = 'bulk api' AND wait_event_type = 'Lock'`;
+    t.equal(waiting.length, 1, 'one sweep waits');
+    t.equal((await app.inject('/v1/imports')).statusCode, 200);
+  });
+});
+
 t.test('statements on the monitor connection fail for themselves', async (t) => {
   const monitor = new MonitorConnection(await createDatabase(t));
   t.after(async () => await monitor.close());
