@@ -131,6 +131,10 @@ async function sendFile(files: FileStore, job: Job, request: FastifyRequest, rep
   if (job.status !== 'completed') throw problem('export_not_ready', `the export was ${job.status}; there is no file`);
   const bytes = hasFile(job) ? await files.size(job.file) : null;
   if (!hasFile(job) || bytes === null) throw problem('export_expired', 'the file has expired; ask for a new export');
+  if (bytes !== job.bytes_total) {
+    // It would be taken for the whole of it.
+    throw problem('export_expired', 'the stored file is no longer whole; ask for a new export');
+  }
 
   const etag = `"${job.sha256}"`;
   reply.headers({ etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' });

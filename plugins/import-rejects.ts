@@ -10,6 +10,7 @@ import { FileFault } from '../src/import/file-fault.ts';
 import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import type { ImportOptions } from '../src/import/import-options.ts';
 import { listableThrough } from '../src/import/import-view.ts';
+import { JobFault } from '../src/import/job-fault.ts';
 import { openRejects } from '../src/import/open-rejects.ts';
 import { type Problem, problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
@@ -73,8 +74,8 @@ function nameOf({ options }: Job): string {
   return `rejected_${fileName.split(/[/\\]/).at(-1)!.replace(/\.gz$/i, '')}`;
 }
 
-function uploadGone({ id }: Job): Problem {
-  const detail = `the uploaded file is no longer stored (UPLOAD_TTL); its row errors are at /v1/imports/${id}/errors`;
+function uploadGone({ id }: Job, why = 'the uploaded file is no longer stored (UPLOAD_TTL)'): Problem {
+  const detail = `${why}; its row errors are at /v1/imports/${id}/errors`;
   return problem('upload_gone', detail);
 }
 
@@ -82,5 +83,6 @@ function explain(error: unknown, job: Job): unknown {
   if (error instanceof FileFault) {
     return problem('file_unreadable', `no record of the file was read: ${error.message}; mend the file itself`);
   }
+  if (error instanceof JobFault) return uploadGone(job, error.message);
   return sqlstateOf(error) === 'ENOENT' ? uploadGone(job) : error;
 }

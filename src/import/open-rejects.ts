@@ -48,7 +48,8 @@ interface Reading {
 }
 
 /**
- * @throws FileFault when no record can have been read of the file; ENOENT when it is gone; what openCopy throws.
+ * @throws FileFault when no record can have been read of the file; what BlockReader throws when it is gone, whole or in
+ *   part; what openCopy throws.
  */
 export async function openRejects(
   services: RejectsServices,
@@ -77,12 +78,12 @@ async function openReading(
   const resource = resourceNamed(job.resource);
   // The import has kept to its limit; the records that it rejected are to be had in any case.
   const maxUnpackedBytes = Number.POSITIVE_INFINITY;
-  const path = uploads.path(job.file);
-  const file = await openFile(new BlockReader(path), {
+  const readUpload = () => new BlockReader(uploads.path(job.file), job.bytes_total ?? 0);
+  const file = await openFile(readUpload(), {
     ...{ resource, format, gzip, delimiter, maxRecordBytes, maxUnpackedBytes },
     signal: options.signal,
   });
-  const source = new BlockReader(path);
+  const source = readUpload();
   const blocks = gzip ? unpack(source, maxUnpackedBytes, () => {}) : source;
   const copier = new RangeCopier(blocks[Symbol.asyncIterator]());
   const close = async () => {

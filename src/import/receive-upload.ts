@@ -25,7 +25,7 @@ export interface ReceiveOptions {
 
 /**
  * @param parts with a file size limit above `maxBytes`: past its own limit the parser cuts a file short without an error.
- * @throws Problem file_required, file_too_large; what checkFields and meter throw; the parser's errors.
+ * @throws Problem file_required, file_too_large, invalid_option; what checkFields and meter throw; the parser's errors.
  */
 export async function receiveUpload(
   parts: AsyncIterable<UploadPart>,
@@ -39,6 +39,10 @@ export async function receiveUpload(
         // A field that calls itself JSON has been parsed.
         if (typeof part.value !== 'string')
           throw problem('invalid_option', `the form field '${part.fieldname.slice(0, 50)}' must be text`);
+        if (part.fieldname === 'file')
+          throw problem('file_required', "the form field 'file' must be a file, with a file name");
+        if (fields.has(part.fieldname))
+          throw problem('invalid_option', `the form field '${part.fieldname.slice(0, 50)}' must be given once`);
         fields.set(part.fieldname, part.value);
         continue;
       }

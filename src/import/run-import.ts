@@ -116,7 +116,7 @@ async function openUpload(
   const gone = () => new JobFault('upload_gone', 'the uploaded file is no longer stored');
   if (job.file === null) throw gone();
   const options = job.options as unknown as ImportOptions;
-  const opening = openRecords(new BlockReader(uploads.path(job.file)), {
+  const opening = openRecords(new BlockReader(uploads.path(job.file), job.bytes_total ?? 0), {
     resource: resourceNamed(job.resource),
     format: options.format,
     gzip: options.gzip,

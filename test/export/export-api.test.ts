@@ -1,6 +1,7 @@
 // The routes of exports, as api.md describes them.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { truncate } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -211,6 +212,13 @@ t.test('an export job makes a file to download, whole or in parts', async (t) =>
     list.json().exports.map((one: ExportStatus) => one.job_id),
     [zipped.job_id, job.job_id],
   );
+
+  const [{ stored }] = await app.sql<
+    [{ stored: string }]
+  >`SELECT file AS stored FROM bulk.jobs WHERE id = ${job.job_id}`;
+  await truncate(app.storage.exports.path(stored), 10);
+  t.match((await app.inject(job.download_url)).json(), { status: 410, code: 'export_expired', detail: /whole/ });
+  t.equal((await part({ range: 'bytes=0-4' })).statusCode, 410, 'nor is a part of what is no longer whole');
 });
 
 t.test('export jobs are refused, replayed, cancelled and expire like the rest', async (t) => {

@@ -1,5 +1,5 @@
 // The rejected records back: as they were sent, to be mended and posted again; and what is wrong with a file, in groups.
-import { readdir, readlink, rm } from 'node:fs/promises';
+import { readdir, readlink, rm, truncate } from 'node:fs/promises';
 import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -262,10 +262,12 @@ t.test('rejected records', async (t) => {
       code: 'file_unreadable',
       detail: /name, role/,
     });
-    for (const gone of ['forgotten', 'deleted']) {
+    for (const gone of ['forgotten', 'deleted', 'cut']) {
       const { job_id } = await importFile(app, { ...file, content: `${header}\n1,2\n` });
       const [job] = await app.sql<[{ file: string }]>`SELECT file FROM bulk.jobs WHERE id = ${job_id}`;
-      if (gone === 'deleted') await rm(app.storage.uploads.path(job.file));
+      const path = app.storage.uploads.path(job.file);
+      if (gone === 'deleted') await rm(path);
+      else if (gone === 'cut') await truncate(path, 30);
       else await app.sql`UPDATE bulk.jobs SET file = NULL WHERE id = ${job_id}`;
       t.match((await rejectsOf(app, job_id)).json(), { status: 410, code: 'upload_gone', detail: /errors/ });
     }

@@ -1,8 +1,9 @@
 // The routes of imports, as api.md describes them.
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, truncate } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import { build, shareApps } from '../build.ts';
@@ -127,6 +128,13 @@ t.test('what cannot be imported is refused, by name', async (t) => {
   t.match((await body('--x--\r\n', form)).json(), { code: 'file_required' });
   const two = `${part('name="file"; filename="u.ndjson"')}\r\n${part('name="file"; filename="v.ndjson"')}--\r\n`;
   t.match((await body(two, form)).json(), { code: 'file_required', detail: /one file/ });
+  const field = (name: string) => `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\nusers\r\n`;
+  const text = `${field('file')}${part('name="file"; filename="u.ndjson"')}--\r\n`;
+  t.match((await body(text, form)).json(), { code: 'file_required', detail: /must be a file/ });
+  for (const again of ['resource', 'delimiter']) {
+    const twice = `${field(again)}${field(again)}${part('name="file"; filename="u.ndjson"')}--\r\n`;
+    t.match((await body(twice, form)).json(), { code: 'invalid_option', detail: /given once/ });
+  }
 
   t.same((await app.inject('/v1/imports')).json().imports, [], 'no job was made');
   t.same(await readdir(app.config.uploadDir), [], 'and no file is left');
@@ -278,6 +286,24 @@ t.test('a job that fails says why, and nothing else than that', async (t) => {
   await rm(join(app.config.uploadDir, upload!));
   await release();
   t.match(await ended(app, waiting), { status: 'failed', failure: { code: 'upload_gone' } });
+
+  // A folder that was restored from a copy made while the file came in, say: half a file looks like a whole one.
+  const many = Array.from({ length: 3000 }, (_, n) => articles(n, 1)).join('\n');
+  for (const [name, content] of [
+    ['a.ndjson', many],
+    ['a.ndjson.gz', gzipSync(many)],
+  ] as const) {
+    const releaseParent = await hold(app, 'users');
+    await post(app, { ...file, content: users(1, 2) });
+    const { job_id } = (await post(app, { resource: 'articles', name, content })).json();
+    const [job] = await app.sql<[{ file: string }]>`SELECT file FROM bulk.jobs WHERE id = ${job_id}`;
+    await truncate(join(app.config.uploadDir, job.file), 10_000);
+    await releaseParent();
+    t.match(await ended(app, job_id), {
+      ...{ status: 'failed', failure: { code: 'upload_gone', detail: /only 10000 of/ } },
+      ...{ processed: 0, error_count: 0, unprocessed: [{ from_line: 1, to_line: null }] },
+    });
+  }
 
   // A thread that cannot start, and a file that may not be read: their codes look like a lost upload's, and an SQLSTATE.
   const { parse } = app.parsePool;
