@@ -123,9 +123,14 @@ function knownColumns({ layout }: Header): number {
   return layout.columns.filter((column) => column !== null).length;
 }
 
-function checkHeader({ layout: { columns }, complete, malformed }: Header, line: number): void {
+function checkHeader({ layout: { columns }, names, complete, malformed }: Header, line: number): void {
   if (malformed) {
     const detail = 'a quoted name in the line that names the columns is not closed, or followed by something else';
+    throw new FileFault('malformed_header', detail, line);
+  }
+  // Of a file whose lines end with a carriage return alone all is header: it would be imported with success, and empty.
+  if (names.some((name) => /\r(?!\n)/.test(name))) {
+    const detail = 'a column name has a carriage return in it; end the lines of the file with LF or CRLF';
     throw new FileFault('malformed_header', detail, line);
   }
   if (!complete) {

@@ -118,6 +118,14 @@ t.test('a CSV header', async (t) => {
   t.same(await listed(`id,"name\n${'x'.repeat(200_000)}`), ['malformed_header 1'], 'nor within 128 KiB');
   t.same(await listed('"id"x,name\n1,a\n'), ['malformed_header 1'], 'text after a closing quote');
   t.same(await listed(`id,${'x'.repeat(200_000)},name\n`), ['malformed_header 1'], 'more than 128 KiB');
+  for (const text of ['id,name\r1,a\r2,b\r', `id,name\r${'1,a\r'.repeat(50_000)}`, 'name,id\r1,a\n2,b\n']) {
+    t.match(
+      (await split(text)).failure,
+      { code: 'malformed_header', message: /carriage return/ },
+      'lines that end with CR',
+    );
+  }
+  t.same(await listed('id,name,"x\r\ny"\r\n1,a,\r\n'), ['3: 1,a,'], 'CRLF within quotes is part of a name');
   t.match(await split(`id,${'x'.repeat(100_000)},name\n1,2,3`), { records: [{ text: '1,2,3' }] }, 'a long one');
 });
 
