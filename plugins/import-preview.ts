@@ -3,6 +3,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fp from 'fastify-plugin';
 import { type Static, Type } from 'typebox';
+import { signalGone } from '../src/http/signal-gone.ts';
 import { checkImportRequest } from '../src/import/accept-import.ts';
 import { importDocs } from '../src/import/import-docs.ts';
 import { guessFormat, type Preview, previewFile } from '../src/import/preview-file.ts';
@@ -101,8 +102,7 @@ export default fp(
           const bytes = body ?? Buffer.alloc(0);
           if (!Buffer.isBuffer(bytes))
             throw problem('unsupported_media_type', 'send the file as application/octet-stream');
-          const gone = new AbortController();
-          reply.raw.once('close', () => gone.abort(new Error('the client went away')));
+          const gone = signalGone(reply.raw);
           const asked = checkImportRequest({
             ...{ resource: query.resource ?? [...resources.keys()][0]!, fileName: query.file_name },
             ...{ format: query.format ?? guessFormat(query.file_name, bytes), delimiter: query.delimiter },
@@ -111,12 +111,12 @@ export default fp(
           asking++;
           let release = () => {};
           try {
-            release = await slots.acquire(gone.signal);
+            release = await slots.acquire(gone);
             const preview = await previewFile(
               { ...asked, bytes, whole: query.whole, resource: query.resource ?? null },
               config.import.maxRecordBytes,
               parsePool.preview,
-              gone.signal,
+              gone,
             );
             return view(preview);
           } finally {

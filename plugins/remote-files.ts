@@ -3,6 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { FileTooLarge } from '../src/file-store.ts';
+import { signalGone } from '../src/http/signal-gone.ts';
 import type { ReceiveOptions, Upload } from '../src/import/receive-upload.ts';
 import { type RemoteRequest, readRemoteRequest } from '../src/import/remote-request.ts';
 import { problem } from '../src/problems.ts';
@@ -58,13 +59,10 @@ export default fp(
     ): Promise<Upload> {
       // Each holds a connection to the client, one to the server and a file, for as long as a server elsewhere likes.
       if (fetching >= concurrency) throw refuseForNow(concurrency);
-      const gone = new AbortController();
-      const leave = () => gone.abort(problem('malformed_request', 'the client went away before its file was fetched'));
-      reply.raw.once('close', leave);
       const startedAt = performance.now();
       fetching++;
       try {
-        const options = { store: storage.uploads, maxBytes, meter, timeoutMs, allow, signal: gone.signal };
+        const options = { store: storage.uploads, maxBytes, meter, timeoutMs, allow, signal: signalGone(reply.raw) };
         const fetched = await fetchFile(remote.url, options);
         const { bytes } = fetched.stored;
         const durationMs = Math.round(performance.now() - startedAt);
@@ -75,7 +73,6 @@ export default fp(
         throw translate(error, request, remote);
       } finally {
         fetching--;
-        reply.raw.off('close', leave);
       }
     }
 

@@ -11,6 +11,7 @@ import { breakConnection } from '../src/export/break-connection.ts';
 import { gzipLevel } from '../src/export/encode-rows.ts';
 import { endStalledResponse } from '../src/export/end-stalled-response.ts';
 import { ConnectionsBusy, type OpenOptions, type RowSource } from '../src/export/open-copy.ts';
+import { signalGone } from '../src/http/signal-gone.ts';
 import { problem } from '../src/problems.ts';
 import { Slots } from '../src/slots.ts';
 
@@ -48,12 +49,11 @@ export default fp<StreamPoolOptions>(
     });
 
     app.decorateReply('sendRows', async function (this: FastifyReply, open) {
-      const gone = new AbortController();
-      this.raw.once('close', () => gone.abort(new Error('the client went away')));
+      const gone = signalGone(this.raw);
       try {
-        const bytes = await open({ signal: gone.signal, waitMs: busyWaitMs });
+        const bytes = await open({ signal: gone, waitMs: busyWaitMs });
         bytes.once('error', (error) => {
-          if (gone.signal.aborted) return;
+          if (gone.aborted) return;
           this.request.log.error({ err: error }, 'Stream of rows broken off');
           breakConnection(this.raw.socket);
         });

@@ -9,6 +9,7 @@ import type { FastifyInstance, InjectOptions } from 'fastify';
 import t from 'tap';
 import { Type } from 'typebox';
 import { openPool } from '../../db/client.ts';
+import { signalGone } from '../../src/http/signal-gone.ts';
 import { problem, problems } from '../../src/problems.ts';
 import { httpService } from './http-service.ts';
 
@@ -299,6 +300,27 @@ t.test('a client that leaves in the middle of an upload is no fault of the servi
   socket.destroy();
   await over.promise;
   t.ok(logged.some(({ msg }) => msg === 'The client went away before its request was complete'));
+  t.notOk(logged.some(({ level }) => Number(level) >= 40));
+});
+
+t.test('nor is one that leaves while its answer is made', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<void>();
+  const { app, logged } = await httpService(t, {}, (app) => {
+    app.get('/slow', { config: { scope: 'read' } }, async (_request, { raw }) => {
+      const gone = signalGone(raw);
+      asked.resolve();
+      await once(gone, 'abort');
+      throw gone.reason;
+    });
+    app.addHook('onSend', async () => over.resolve());
+  });
+  const socket = await dial(app);
+  socket.write('GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await asked.promise;
+  socket.destroy();
+  await over.promise;
+  t.ok(logged.some(({ detail }) => detail === 'the client went away'));
   t.notOk(logged.some(({ level }) => Number(level) >= 40));
 });
 
