@@ -182,6 +182,8 @@ async function usualSettings(dataDir: string): Promise<Record<string, string | n
     // A new file of the log would be filled with zeros first, under the lock that every commit needs: neighbours waited
     // twice as long while rows were loaded (bench/README.md, "Settings of the server").
     wal_init_zero: 'off',
+    // The log is flushed little by little: what a chunk's commit leaves to flush, all other commits wait for.
+    wal_writer_delay: '10ms',
     timezone: 'UTC',
     log_timezone: 'UTC',
     log_checkpoints: 'off',
