@@ -19,6 +19,13 @@ export interface Connection {
 export type Sql = postgres.Sql<{ bigint: number }>;
 export type TransactionSql = postgres.TransactionSql<{ bigint: number }>;
 
+/**
+ * How long every session of ours may hold a connection for nothing, in milliseconds. A transaction waits for its next statement: a
+ * process that is frozen in the middle of one would hold its locks, and with them the jobs that others take over, until
+ * somebody wakes it. A statement waits for a lock longer than that: then it is a stranger's.
+ */
+export const sessionLimits = { idle_in_transaction_session_timeout: 10_000, lock_timeout: 15_000 };
+
 export interface PoolOptions {
   /** Connections at most. */
   max: number;
@@ -26,15 +33,9 @@ export interface PoolOptions {
   name: string;
   /** Seconds after which an unused connection is closed; default: kept. */
   idleTimeoutSeconds?: number;
-  /**
-   * How long a statement may wait for a lock, 0: for ever. Default 15 seconds, longer than a frozen process of ours keeps
-   * one (below): whoever waits longer waits for a stranger, and would keep its connection from all others meanwhile.
-   */
+  /** Another limit than `sessionLimits`; 0: none. */
   lockTimeoutMs?: number;
-  /**
-   * How long a transaction may wait for its next statement, 0: for ever. Default 10 seconds: a process that is frozen in
-   * the middle of one would hold its locks, and with them the jobs that others take over, until somebody wakes it.
-   */
+  /** As above. */
   idleTransactionTimeoutMs?: number;
 }
 
@@ -49,7 +50,7 @@ const bigintAsNumber = { to: 20, from: [20], serialize: String, parse: Number };
 
 export function openPool(
   connection: Connection,
-  { max, name, idleTimeoutSeconds, lockTimeoutMs = 15_000, idleTransactionTimeoutMs = 10_000 }: PoolOptions,
+  { max, name, idleTimeoutSeconds, lockTimeoutMs, idleTransactionTimeoutMs }: PoolOptions,
 ): Sql {
   const { host, port, user, password, database, ssl, schema } = connection;
   return postgres({
@@ -70,8 +71,9 @@ export function openPool(
       application_name: name,
       search_path: `"${schema.replaceAll('"', '""')}"`,
       TimeZone: 'UTC',
-      lock_timeout: lockTimeoutMs,
-      idle_in_transaction_session_timeout: idleTransactionTimeoutMs,
+      lock_timeout: lockTimeoutMs ?? sessionLimits.lock_timeout,
+      idle_in_transaction_session_timeout:
+        idleTransactionTimeoutMs ?? sessionLimits.idle_in_transaction_session_timeout,
       tcp_keepalives_idle: 30,
       tcp_keepalives_interval: 10,
       tcp_keepalives_count: 3,

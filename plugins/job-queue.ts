@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import fp from 'fastify-plugin';
 import type { Transaction } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
+import { sessionLimits } from '../db/client.ts';
 import type { JobType } from '../db/jobs.ts';
 import { findUnqueued, lockQueueing, type Parents, queueName, requeueOrphaned } from '../db/queue-entries.ts';
 import type { Database } from '../db/tables.ts';
@@ -76,8 +77,6 @@ const taskOptions = {
 const taskPolling = { pollingIntervalSeconds: 10 };
 /** The second is for when announcements are listened for: retries are not announced. */
 const polling = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
-/** As in db/client.ts. pg-boss hands it to its driver, though its types do not say so. */
-const session = { idle_in_transaction_session_timeout: 10_000, lock_timeout: 15_000 };
 const sweepIntervalMs = 2_000;
 const types = ['import', 'export'] as const satisfies readonly JobType[];
 
@@ -96,7 +95,8 @@ export default fp(
       max: budget.queue - 1,
       application_name: queueName(runner),
       createSchema: false,
-      ...session,
+      // Handed to its driver, though its types do not say so.
+      ...sessionLimits,
       useListenNotify: true,
       superviseIntervalSeconds: 5,
       monitorIntervalSeconds: 5,

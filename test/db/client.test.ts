@@ -3,6 +3,8 @@ import t from 'tap';
 import { openPool } from '../../db/client.ts';
 import { openKysely } from '../../db/kysely.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
+import { loadConfig } from '../../src/config.ts';
+import { explainStartFailure } from '../../src/explain-start-failure.ts';
 import { createDatabase } from '../databases.ts';
 
 t.test('a transaction that its process forgets gives its locks back', async (t) => {
@@ -43,6 +45,7 @@ t.test('a lock of somebody else is not waited for without end', async (t) => {
     const error = await waiting`SELECT FROM bulk.jobs`.catch((error: unknown) => error);
     t.match(error, { code: '55P03' });
     t.equal(verdictOf(error), 'transient');
+    t.match(explainStartFailure(error, loadConfig({})), /^the tables are locked by a transaction that does not end \(/);
   });
   t.same([...(await waiting`SELECT FROM bulk.jobs`)], [], 'the connection serves on');
 });
