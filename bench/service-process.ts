@@ -110,6 +110,9 @@ export class ServiceProcesses {
       env,
       stdio,
       signal,
+      // As where it is operated: Linux shares cores among sessions first, and in that of the bench the service's threads
+      // would be weighed against the clients that are measured.
+      detached: true,
     });
     // A spawn that fails, or an abort, is seen by its end.
     child.on('error', () => {});

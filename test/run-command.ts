@@ -4,7 +4,7 @@ import { PassThrough, Writable } from 'node:stream';
 import type { Test } from 'tap';
 import { runBulk } from '../src/cli/run-bulk.ts';
 import { type OutputOf, outputOf } from './output-of.ts';
-import { compileCache, plainNode } from './plain-node.ts';
+import { plainNode } from './plain-node.ts';
 
 const launcher = new URL('../src/cli/bulk.js', import.meta.url).pathname;
 
@@ -31,7 +31,7 @@ export function runCommand(
 ): RunCommand {
   const command = plainNode([launcher, ...args]).flat();
   const [program = '', ...rest] = by ? by(command) : command;
-  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...compileCache, ...env } });
+  const child = spawn(program, rest, { cwd, env: { PATH: process.env.PATH ?? '', ...env } });
   t.after(() => child.kill('SIGKILL'));
   child.stdin.end(input);
   return { child, ...outputOf(child) };

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { compileCache, plainNode } from './plain-node.ts';
+import { plainNode } from './plain-node.ts';
 import { faultMark } from './watch-responses.ts';
 
 const root = new URL('../', import.meta.url).pathname;
@@ -14,7 +14,6 @@ const ownEnv = {
   PORT: '0',
   LOG_LEVEL: 'info',
   BULK_REPORT_FAULTS: '1',
-  ...compileCache,
 };
 
 export interface ServiceProcess {

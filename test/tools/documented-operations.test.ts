@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
-import { temporaryFolder } from './build.ts';
-import { runShell } from './run-shell.ts';
-import { call, follow, startService } from './service-process.ts';
-import { blocksOf } from './type-commands.ts';
+import { temporaryFolder } from '../build.ts';
+import { runShell } from '../run-shell.ts';
+import { call, follow, startService } from '../service-process.ts';
+import { blocksOf } from '../type-commands.ts';
 
 const withoutPsql =
   spawnSync('psql', ['-V']).error && !process.env.CI ? 'psql not installed (.ci/install-tools)' : false;

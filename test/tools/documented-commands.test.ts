@@ -2,15 +2,15 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { openPool } from '../db/client.ts';
-import { environment, temporaryFolder } from './build.ts';
-import { createDatabase } from './databases.ts';
-import { holdJobs } from './hold-jobs.ts';
-import { withoutTerminal } from './on-terminal.ts';
-import { startService } from './service-process.ts';
-import { typeCommands, withoutCurl } from './type-commands.ts';
+import { openPool } from '../../db/client.ts';
+import { environment, temporaryFolder } from '../build.ts';
+import { createDatabase } from '../databases.ts';
+import { holdJobs } from '../hold-jobs.ts';
+import { withoutTerminal } from '../on-terminal.ts';
+import { startService } from '../service-process.ts';
+import { typeCommands, withoutCurl } from '../type-commands.ts';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 
 t.test('every command answers as its page says', { skip: withoutCurl || withoutTerminal }, async (t) => {
   // Like the checkout, but what commands make is not in it.
