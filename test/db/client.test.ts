@@ -20,10 +20,11 @@ t.test('a transaction that its process forgets gives its locks back', async (t) 
     locked.resolve();
     await forever.promise;
   });
+  const ended = t.rejects(transaction, { code: /^(25P03|CONNECTION_CLOSED|ECONNRESET|EPIPE)$/ });
   await locked.promise;
   await other`UPDATE bulk.jobs SET failed = 1`;
   forever.resolve();
-  await t.rejects(transaction, { code: /^(25P03|CONNECTION_CLOSED|ECONNRESET|EPIPE)$/ });
+  await ended;
   t.match(
     await other`SELECT successful, failed FROM bulk.jobs`,
     [{ successful: 0, failed: 1 }],
