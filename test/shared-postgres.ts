@@ -1,8 +1,7 @@
 // The PostgreSQL of the tests: one embedded server for a whole run, shared by every test file, and by runs of the same
-// checkout that overlap. It is a throw-away cluster (fsync off), in memory where there is room; the last user to leave
-// stops and deletes it. Between processes it is handed over as after a crash: whoever comes adopts the running server.
+// checkout that overlap. It is a throw-away cluster (fsync off) in the temporary folder; the last user to leave stops
+// and deletes it. Between processes it is handed over as after a crash: whoever comes adopts the running server.
 import { createHash } from 'node:crypto';
-import { statfsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,27 +16,12 @@ const checkout = createHash('sha256')
   .update(import.meta.url)
   .digest('hex')
   .slice(0, 12);
-const folder = join(roomInMemory() ?? tmpdir(), `bulk-tests-${process.getuid?.() ?? 0}-${checkout}`);
+const folder = join(tmpdir(), `bulk-tests-${process.getuid?.() ?? 0}-${checkout}`);
 const dataDir = join(folder, 'data');
 const usersDir = join(folder, 'users');
 
-/**
- * Linux's file system in memory, unless it is small, as in containers. A database is hundreds of files: to make one takes 15 ms
- * there and 120 ms on a disk.
- */
-function roomInMemory(): string | null {
-  const sharedMemory = '/dev/shm';
-  try {
-    const { bavail, bsize } = statfsSync(sharedMemory);
-    return bavail * bsize > 2e9 ? sharedMemory : null;
-  } catch {
-    return null;
-  }
-}
-
 /** Safe to lose: nothing outlives the run. */
 const settings = {
-  max_wal_size: '512MB',
   fsync: 'off',
   synchronous_commit: 'off',
   full_page_writes: 'off',
