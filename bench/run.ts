@@ -15,7 +15,7 @@ import { conclude, fileDate, writeResult } from './result.ts';
 import { chosenVariables, describe, ServiceProcesses } from './service-process.ts';
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   // Child processes end, whatever waits for them fails, and all is cleaned up on the way out. A second one ends at once.
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 }

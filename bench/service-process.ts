@@ -111,7 +111,7 @@ export class ServiceProcesses {
       stdio,
       signal,
       // As where it is operated: Linux shares cores among sessions first, and in that of the bench the service's threads
-      // would be weighed against the clients that are measured.
+      // would be weighed against the clients that are measured. What the terminal sends, the bench passes on (`signal`).
       detached: true,
     });
     // A spawn that fails, or an abort, is seen by its end.

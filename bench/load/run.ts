@@ -26,7 +26,7 @@ const variables = { MAX_UNFINISHED_JOBS: '20' };
 
 /** Aborts by a signal, or when a run takes longer than any can that works: then something hangs. */
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 }
 

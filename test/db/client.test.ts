@@ -3,8 +3,11 @@ import t from 'tap';
 import { openPool } from '../../db/client.ts';
 import { openKysely } from '../../db/kysely.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
+import { buildApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { explainStartFailure } from '../../src/explain-start-failure.ts';
+import { environment, temporaryFolder } from '../build.ts';
+import { importFile } from '../client.ts';
 import { createDatabase } from '../databases.ts';
 
 t.test('a transaction that its process forgets gives its locks back', async (t) => {
@@ -34,6 +37,37 @@ t.test('a transaction that its process forgets gives its locks back', async (t) 
   const [limits] = await other`
     SELECT current_setting('idle_in_transaction_session_timeout') AS idle, current_setting('lock_timeout') AS lock`;
   t.same(limits, { idle: '10s', lock: '15s' }, 'every pool has such a limit, and one on its waiting that is longer');
+});
+
+t.test("every session of the service has limits, the queue's too", async (t) => {
+  const connection = await createDatabase(t);
+  const sql = openPool(connection, { max: 1, name: 'test' });
+  t.after(async () => await sql.end());
+  await sql.unsafe(`
+    CREATE TABLE public.logins (name text, lock text, idle text);
+    CREATE FUNCTION public.note_login() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO public.logins VALUES (current_setting('application_name'), current_setting('lock_timeout'),
+        current_setting('idle_in_transaction_session_timeout')); END $$;
+    CREATE EVENT TRIGGER note_login ON login EXECUTE FUNCTION public.note_login()`);
+  const app = await buildApp(loadConfig(environment(connection, await temporaryFolder(t))));
+  t.after(async () => await app.close());
+  const user = '00000000-0000-4000-8000-000000000001,a@example.com,A,admin,2024-01-01T00:00:00Z';
+  const content = `id,email,name,role,created_at\n${user}\n`;
+  t.match(await importFile(app, { resource: 'users', name: 'users.csv', content }), { successful: 1 });
+  for (const url of ['/v1/exports?resource=users', '/health']) t.equal((await app.inject(url)).statusCode, 200);
+  const kinds = await sql`
+    SELECT regexp_replace(split_part(name, ' ', 2), '^[0-9a-f]{8}-.*', 'loaders') AS kind,
+      array_agg(DISTINCT lock || ' ' || idle) AS limits
+    FROM public.logins WHERE name <> 'bulk migrate' GROUP BY kind ORDER BY kind`;
+  const usual = ['15s 10s'];
+  t.same(Object.fromEntries(kinds.map(({ kind, limits }) => [kind, limits])), {
+    api: usual,
+    loaders: ['5s 10s'],
+    monitor: usual,
+    queue: usual,
+    start: usual,
+    streams: usual,
+  });
 });
 
 t.test('a lock of somebody else is not waited for without end', async (t) => {
