@@ -8,7 +8,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator, NO_MIGRATIONS } from 'kysely/migration';
 import { type Connection, openPool } from './client.ts';
 import { openKysely } from './kysely.ts';
-import { refuseNewerVersion } from './newer-version.ts';
+import { readSchemaVersion, refuseNewerVersion } from './schema-version.ts';
 import { sqlstateOf } from './sqlstate.ts';
 import { UnsuitableDatabase } from './unsuitable-database.ts';
 
@@ -34,12 +34,18 @@ const busyStates = ['55P03', '40P01'];
 /** Between attempts, whoever waited is served. */
 const pauseMs = 1_000;
 
+/** Those of the folder, in their order. */
+export async function migrationNames(): Promise<string[]> {
+  return (await readdir(folder))
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.replace(/\.ts$/, ''))
+    .sort();
+}
+
 export async function loadMigrations(): Promise<Migrations> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.ts')).sort();
-  const loaded = await Promise.all(
-    files.map(async (file) => [file.replace(/\.ts$/, ''), (await import(new URL(file, folder).href)) as Migration]),
-  );
-  return Object.fromEntries(loaded);
+  const names = await migrationNames();
+  const load = async (name: string) => [name, (await import(new URL(`${name}.ts`, folder).href)) as Migration];
+  return Object.fromEntries(await Promise.all(names.map(load)));
 }
 
 /**
@@ -79,7 +85,7 @@ async function attemptMigration(
   try {
     return await locks.begin(async (lock) => {
       await lock`SELECT pg_advisory_xact_lock(hashtext('bulk.migrate'))`;
-      await refuseNewerVersion(lock, Object.keys(migrations));
+      refuseNewerVersion(await readSchemaVersion(lock), Object.keys(migrations));
       await createSchema(db, 'bulk');
       // The job queue makes its own tables in it, but would ask for the right to create schemas even where it is there.
       await createSchema(db, 'pgboss');

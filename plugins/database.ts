@@ -5,9 +5,9 @@ import type { Kysely } from 'kysely';
 import { type Connection, openPool, type Sql } from '../db/client.ts';
 import { startEmbeddedPostgres } from '../db/embedded-postgres.ts';
 import { openKysely } from '../db/kysely.ts';
-import { loadMigrations, migrate } from '../db/migrate.ts';
-import { refuseNewerVersion } from '../db/newer-version.ts';
+import { migrate, migrationNames } from '../db/migrate.ts';
 import { compareTable } from '../db/resource-tables.ts';
+import { isCurrent, readSchemaVersion, refuseNewerVersion } from '../db/schema-version.ts';
 import { checkServer } from '../db/server-check.ts';
 import type { Database } from '../db/tables.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
@@ -42,15 +42,17 @@ export default fp(
     const sql = openPool(connection, { max: connectionBudget(config).api, name: 'bulk api', idleTimeoutSeconds: 60 });
     app.addHook('onClose', async () => await sql.end({ timeout: 5 }));
 
-    const migrations = await loadMigrations();
-    await refuseNewerVersion(sql, Object.keys(migrations));
-    // Before the migrations, which would stumble over a table that is not as they expect it.
-    refuse(await findDifferences(sql, 'existing'));
-    const migrated = await migrate(connection, {
-      migrations,
-      onBusy: (attempt) => log.warn({ attempt }, 'The tables to migrate are in use; trying again'),
-    });
-    if (migrated.length > 0) log.info({ migrations: migrated }, 'Database migrated');
+    const known = await migrationNames();
+    const version = await readSchemaVersion(sql);
+    refuseNewerVersion(version, known);
+    if (!isCurrent(version, known)) {
+      // Before the migrations, which would stumble over a table that is not as they expect it.
+      refuse(await findDifferences(sql, 'existing'));
+      const migrated = await migrate(connection, {
+        onBusy: (attempt) => log.warn({ attempt }, 'The tables to migrate are in use; trying again'),
+      });
+      if (migrated.length > 0) log.info({ migrations: migrated }, 'Database migrated');
+    }
     refuse(await findDifferences(sql, 'all'));
 
     app.decorate('connection', connection);

@@ -52,7 +52,7 @@ declare module 'fastify' {
 /** A service that is ready to listen; close() gives back all it opened. @throws whatever kept a plugin from starting. */
 export async function buildApp(config: Config): Promise<FastifyInstance> {
   // A database may take its time to recover or migrate: no time limit for plugins.
-  const app = Fastify({ ...serverOptionsOf(config), logger: loggerOptions(config), pluginTimeout: 0 });
+  const app = Fastify({ ...serverOptionsOf(config), logger: await loggerOptions(config), pluginTimeout: 0 });
   app.decorate('config', config);
   try {
     await registerPlugins(app);

@@ -1,7 +1,6 @@
 // How the service logs: one JSON object a line on stdout, or coloured lines for people.
-import { type LoggerOptions, stdTimeFunctions } from 'pino';
+import { type DestinationStream, type LoggerOptions, stdTimeFunctions } from 'pino';
 import type { Config } from './config.ts';
-import { prettyStream } from './pretty-log.ts';
 
 /** Wherever headers end up in a line: `headers`, `req.headers`, `err.headers` … */
 const secrets = ['.authorization', '["x-api-key"]', '.cookie'].flatMap((name) => [
@@ -33,13 +32,16 @@ function censor(value: unknown, path: string[]): unknown {
 }
 
 /** The `logger` option of Fastify, which adds its serializers for requests, responses and errors. */
-export function loggerOptions({
+export async function loggerOptions({
   log,
-}: Pick<Config, 'log'>): LoggerOptions & { stream?: ReturnType<typeof prettyStream> } {
+}: Pick<Config, 'log'>): Promise<LoggerOptions & { stream?: DestinationStream }> {
   const options: LoggerOptions = {
     level: log.level,
     timestamp: stdTimeFunctions.isoTime,
     redact: { paths: [...secrets, 'req.url'], censor },
   };
-  return log.format === 'json' ? options : { ...options, stream: prettyStream() };
+  if (log.format === 'json') return options;
+  // For people, who start it by hand; elsewhere a start need not load it.
+  const { prettyStream } = await import('./pretty-log.ts');
+  return { ...options, stream: prettyStream() };
 }

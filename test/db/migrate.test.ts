@@ -296,6 +296,14 @@ t.test('a job queue that a newer version migrated is refused', async (t) => {
   );
 });
 
+t.test('a job queue that somebody dropped is made anew', async (t) => {
+  const { connection, sql } = await database(t);
+  t.equal(await refusal(t, connection), 'it starts');
+  await sql`DROP SCHEMA pgboss CASCADE`;
+  t.equal(await refusal(t, connection), 'it starts');
+  t.match(await sql`SELECT name FROM pgboss.queue WHERE name = 'import'`, [{ name: 'import' }]);
+});
+
 t.test('servers and databases that do not suit are refused', async (t) => {
   const good = { versionNumber: 150_000, encoding: 'UTF8', readOnly: false };
   assertSuitable(good);

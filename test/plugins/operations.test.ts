@@ -357,7 +357,7 @@ t.test('whatever a client sends as Accept, it gets one of the types offered', as
 
 t.test('the log shows no secret of a request', async (t) => {
   const lines = new PassThrough();
-  const log = pino(loggerOptions(loadConfig({})), lines);
+  const log = pino(await loggerOptions(loadConfig({})), lines);
   const headers = { authorization: 'Bearer hunter2', 'x-api-key': 'hunter2', cookie: 'session=hunter2', accept: '*/*' };
   log.info({ headers, req: { headers }, err: Object.assign(new Error('no'), { headers }) }, 'request');
   const [line] = (await once(lines, 'data')) as [Buffer];
