@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { freePort } from '../db/embedded/free-port.ts';
 import { followJobs } from '../src/cli/follow-jobs.ts';
@@ -149,7 +149,7 @@ t.test('watching several jobs ends when it cannot go on for one of them', async 
     apiKey: key,
     fetch: async (input, init) => {
       if (String(input).includes(ids[0]!)) {
-        while (!watched) await setImmediate();
+        while (!watched) await pause(5);
         return Response.json({ code: 'unauthorized' }, { status: 401 });
       }
       watched = init?.signal;
@@ -260,7 +260,7 @@ t.test('sample records are those of the generator', async (t) => {
 
   const stop = new AbortController();
   const long = bulk(['generate', 'users', '1_000_000_000', 'long.csv'], { signal: stop.signal });
-  while (!(await readdir('.')).some((name) => name.includes('long'))) await setImmediate();
+  while (!(await readdir('.')).some((name) => name.includes('long'))) await pause(5);
   stop.abort(new Interrupted('SIGINT'));
   t.match(await long, { code: 130, stdout: '', stderr: '' });
   t.same(

@@ -271,7 +271,7 @@ t.test('an import is cancelled at any stage: it keeps and counts what was commit
       const { statusCode } = await apps[other ? 1 : 0]!.inject({ method: 'POST', url: `/v1/imports/${jobId}/cancel` });
       if (statusCode !== 202 && statusCode !== 409) throw new Error(`${statusCode}`);
       const told = await statusOf(app, jobId);
-      while (apps.some(({ queue }) => queue.running > 0)) await turn();
+      while (apps.some(({ queue }) => queue.running > 0)) await pause(2);
       const job = await statusOf(app, jobId);
       const loaded = new Set((await sql<{ id: string }[]>`SELECT id FROM users`).map((row) => row.id));
       const whole = statusCode === 202 ? 'cancelled' : 'completed';

@@ -41,7 +41,7 @@ async function countChunks(sql: Sql): Promise<number> {
 
 /** Waits until so many chunks have been committed. */
 async function reached(sql: Sql, chunks: number): Promise<void> {
-  while ((await countChunks(sql)) < chunks) await pause(2);
+  while ((await countChunks(sql)) < chunks) await pause(10);
 }
 
 const twoConnections = { IMPORT_CONNECTIONS: '2' };

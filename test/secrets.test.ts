@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { openPool } from '../db/client.ts';
 import { environment, temporaryFolder } from './build.ts';
@@ -139,7 +140,7 @@ t.test('no secret is in the log, in an answer, or among the metrics', async (t) 
   // The service loses its connections, and is not let in again.
   await admin.unsafe(`ALTER ROLE ${user} PASSWORD '${newPassword}'`);
   await admin`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${user}`;
-  while ((await ask('/health')) !== 503);
+  while ((await ask('/health')) !== 503) await pause(20);
   const headers = { 'x-api-key': `${secrets.both}`, accept: 'text/plain' };
   for (const path of ['/metrics', '/v1/imports', '/v1/exports?resource=users', '/v1/imports/x/errors']) {
     await ask(path, { headers });

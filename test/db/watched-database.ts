@@ -1,5 +1,5 @@
 // A database of a test's own with a neighbour in it: a session that sees what the tested sessions do, and ends them.
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import postgres, { type ReservedSql, type Sql, type TransactionSql } from 'postgres';
 import type { Test } from 'tap';
 import type { Connection, Sql as PoolSql } from '../../db/client.ts';
@@ -35,7 +35,7 @@ export async function createWatchedDatabase(test: Test) {
   await admin`CREATE TABLE sample (id int PRIMARY KEY, name text)`;
 
   const until = async (condition: () => PromiseLike<readonly unknown[]>) => {
-    while ((await condition()).length === 0) await turn();
+    while ((await condition()).length === 0) await pause(2);
   };
   return {
     database,
