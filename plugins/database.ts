@@ -63,10 +63,11 @@ export default fp(
 );
 
 async function findDifferences(sql: Sql, tables: 'existing' | 'all'): Promise<string[]> {
-  const shapes = [...resources.values()].map(tableShapeOf);
-  const differences = await Promise.all(shapes.map((shape) => compareTable(sql, shape)));
+  const differences: string[] = [];
+  // One after the other: a session that knows the catalogs from the first table is faster than two more that do not.
+  for (const resource of resources.values()) differences.push(...(await compareTable(sql, tableShapeOf(resource))));
   const missing = (difference: string) => /^table \S+ does not exist$/.test(difference);
-  return differences.flat().filter((difference) => tables === 'all' || !missing(difference));
+  return differences.filter((difference) => tables === 'all' || !missing(difference));
 }
 
 function refuse(differences: string[]): void {
