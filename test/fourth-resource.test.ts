@@ -41,6 +41,8 @@ t.test('a definition and a migration make a resource', async (t) => {
     { ...environment(database, join(folder, 'data')), LOG_LEVEL: 'info', SEED: 'on' },
     { folder },
   );
+  // Reviews are of the sample users.
+  await follow<{ database: Record<string, number> }>(`${url}/metrics`, ({ database }) => database.users === 10);
   const run = async (resource: string, name: string, content: string) => {
     const jobId = await upload(url, resource, name, new Blob([content]));
     return await follow<Import>(`${url}/v1/imports/${jobId}`, ({ status }) => !/pending|processing/.test(status));
