@@ -12,9 +12,9 @@ import { conclude } from '../bench/result.ts';
 import { percentile, summarise } from '../bench/statistics.ts';
 import { steadyLoad } from '../bench/steady-load.ts';
 import { type Connection, openPool } from '../db/client.ts';
-import { temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
 import { plainNode } from './plain-node.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const program = join(import.meta.dirname, '../bench/run.ts');
 

@@ -1,7 +1,6 @@
 // The service as tests use it: the real app on a database of the test's own, its files in a folder of the test's own.
 
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
@@ -11,16 +10,8 @@ import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { createDatabase } from './databases.ts';
 import { environment } from './environment.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { takeFaults } from './watch-responses.ts';
-
-export { environment };
-
-/** A folder of the test's own; deleted when it ends. */
-export async function temporaryFolder(test: Pick<Test, 'after'>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'bulk-test-'));
-  test.after(async () => await rm(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
-}
 
 /**
  * Builds the app; closed when the test ends. Requests go through `app.inject()`, or after `app.listen({ port: 0 })`

@@ -11,12 +11,13 @@ import { Interrupted } from '../src/cli/outcome.ts';
 import { Output } from '../src/cli/output.ts';
 import { BulkClient, type ImportState } from '../src/client/index.ts';
 import { writeRecords } from '../testdata/write-records.ts';
-import { build, temporaryFolder } from './build.ts';
+import { build } from './build.ts';
 import { listen } from './client.ts';
 import { startProxy } from './db/cuttable-proxy.ts';
 import { holdJobs } from './hold-jobs.ts';
 import { onTerminal, withoutTerminal } from './on-terminal.ts';
 import { callCommand as bulk, type RunOptions, runCommand } from './run-command.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const faulty = new URL('../testdata/users_huge.csv', import.meta.url).pathname;
 

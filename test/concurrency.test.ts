@@ -8,12 +8,12 @@ import { openPool } from '../db/client.ts';
 import { sqlstateOf } from '../db/sqlstate.ts';
 import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
-import { temporaryFolder } from './build.ts';
 import { ended, type ImportStatus, listen, post, statusOf } from './client.ts';
 import { createDatabase } from './databases.ts';
 import { environment } from './environment.ts';
 import { holdJobs } from './hold-jobs.ts';
 import { id } from './numbered.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const connection = await createDatabase(t);
 const folder = await temporaryFolder(t);

@@ -7,7 +7,7 @@ import { explainStartFailure } from '../src/explain-start-failure.ts';
 import { helpText } from '../src/help.ts';
 import { StartFailure } from '../src/start-failure.ts';
 import { variables } from '../src/variables/index.ts';
-import { temporaryFolder } from './build.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 type Env = Record<string, string>;
 

@@ -3,9 +3,10 @@
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { environment, temporaryFolder } from './build.ts';
 import { createEmptyDatabase } from './databases.ts';
+import { environment } from './environment.ts';
 import { call, follow, startService, upload } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 import { blocksOf, typeCommands, withoutCurl } from './type-commands.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -10,9 +10,11 @@ import { loadConfig } from '../src/config.ts';
 import { FileStore } from '../src/file-store.ts';
 import { removeOrphans } from '../src/housekeeping/remove-orphans.ts';
 import { type SweepLimits, sweep } from '../src/housekeeping/sweep.ts';
-import { build, environment, temporaryFolder } from './build.ts';
+import { build } from './build.ts';
 import { ended, importFile, post, statusOf } from './client.ts';
 import { createDatabase } from './databases.ts';
+import { environment } from './environment.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;

@@ -8,9 +8,10 @@ import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
 import { tableShapeOf } from '../src/resource-table.ts';
 import { resources } from '../src/resources/index.ts';
-import { environment, temporaryFolder } from './build.ts';
 import { importFile } from './client.ts';
 import { createDatabase } from './databases.ts';
+import { environment } from './environment.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const root = new URL('../', import.meta.url);
 const page = await readFile(new URL('docs/database.md', root), 'utf8');

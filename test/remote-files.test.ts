@@ -24,8 +24,9 @@ import { type FetchOptions, fetchFile } from '../src/remote/fetch-file.ts';
 import { fileNameOf, parseFileUrl } from '../src/remote/parse-file-url.ts';
 import { isPublicAddress } from '../src/remote/public-address.ts';
 import { RemoteFault } from '../src/remote/remote-fault.ts';
-import { build, temporaryFolder } from './build.ts';
+import { build } from './build.ts';
 import { ended, listen } from './client.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const record = (n: number) =>
   `{"id":"00000000-0000-4000-8000-${String(n).padStart(12, '0')}","email":"u${n}@a.example","name":"U","role":"admin","created_at":"2024-01-01T00:00:00Z"}\n`;

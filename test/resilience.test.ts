@@ -8,10 +8,11 @@ import { openPool, type Sql } from '../db/client.ts';
 import type { Health } from '../plugins/health.ts';
 import type { ExportSchema } from '../src/export/export-view.ts';
 import { writeRecords } from '../testdata/write-records.ts';
-import { environment, temporaryFolder } from './build.ts';
 import type { ImportStatus } from './client.ts';
 import { createDatabase } from './databases.ts';
+import { environment } from './environment.ts';
 import { call, follow, type ServiceProcess, startService, upload } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 type ExportStatus = Static<typeof ExportSchema>;
 

@@ -8,10 +8,11 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { openPool } from '../db/client.ts';
-import { environment, temporaryFolder } from './build.ts';
 import { createDatabase } from './databases.ts';
+import { environment } from './environment.ts';
 import { plainNode } from './plain-node.ts';
 import { startService } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const password = 'pa$$word/0f7be2c49d';
 const newPassword = 'changed-0a1b2c3d4e';

@@ -13,10 +13,11 @@ import { isRunning } from '../db/embedded/processes.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { loadConfig } from '../src/config.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
-import { environment, temporaryFolder } from './build.ts';
 import { createDatabase, inThisDatabase } from './databases.ts';
+import { environment } from './environment.ts';
 import { plainNode } from './plain-node.ts';
 import { startService, upload } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 type Env = Record<string, string>;
 

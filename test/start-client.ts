@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import { BulkClient, type HttpOptions } from '../src/client/index.ts';
 import { writeRecords } from '../testdata/write-records.ts';
-import { build, temporaryFolder } from './build.ts';
+import { build } from './build.ts';
 import { listen } from './client.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** For all tests of a file, which must end with `t.end()`. */
 export async function startClient(t: Pick<Test, 'after'>) {

@@ -1,9 +1,7 @@
 // A database with all migrations applied, the job queue's own included, made once and cloned for every test that wants one of its own.
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { PgBoss } from 'pg-boss';
 import type { Connection, Sql } from '../db/client.ts';
-import { migrate } from '../db/migrate.ts';
 
 const migrations = new URL('../db/migrations/', import.meta.url);
 
@@ -14,29 +12,15 @@ export async function templateDatabase(admin: Sql, connection: Connection): Prom
   // Test files that begin at the same time make one. The lock ends with its session, so a file that is killed keeps none.
   await admin`SELECT pg_advisory_lock(hashtext(${name}))`;
   try {
-    if (!(await exists(admin, name))) await makeTemplate(admin, connection, name);
+    if (!(await exists(admin, name))) {
+      // Only here is all loaded that it takes.
+      const { makeTemplate } = await import('./make-template.ts');
+      await makeTemplate(admin, connection, name);
+    }
   } finally {
     await admin`SELECT pg_advisory_unlock(hashtext(${name}))`;
   }
   return name;
-}
-
-async function makeTemplate(admin: Sql, connection: Connection, name: string): Promise<void> {
-  const unfinished = `unfinished_${randomUUID().replaceAll('-', '')}`;
-  await admin`CREATE DATABASE ${admin(unfinished)}`;
-  await migrate({ ...connection, database: unfinished });
-  await installQueue({ ...connection, database: unfinished });
-  await admin`ALTER DATABASE ${admin(unfinished)} RENAME TO ${admin(name)}`;
-}
-
-/** Its start creates the schema; that takes longer than to clone it. */
-async function installQueue({ host, port, user, password, database }: Connection): Promise<void> {
-  const boss = new PgBoss({ host, port, user, password, database, supervise: false, schedule: false });
-  boss.on('error', (error) => {
-    throw error;
-  });
-  await boss.start();
-  await boss.stop();
 }
 
 async function exists(admin: Sql, name: string): Promise<boolean> {

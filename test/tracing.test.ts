@@ -9,11 +9,13 @@ import { openPool } from '../db/client.ts';
 import { openTracing } from '../src/tracing/open-tracing.ts';
 import { readContext } from '../src/tracing/propagation.ts';
 import { type SamplerSettings, samplerOf } from '../src/tracing/sampler.ts';
-import { build, environment, temporaryFolder } from './build.ts';
+import { build } from './build.ts';
 import { ended, importFile, post } from './client.ts';
 import { createDatabase } from './databases.ts';
+import { environment } from './environment.ts';
 import { type OtlpReceiver, type ReceivedSpan, receiveSpans } from './otlp-receiver.ts';
 import { follow, startService, upload } from './service-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const user = (n: number, role = 'admin') =>
   `00000000-0000-4000-8000-${String(n).padStart(12, '0')},u${n}@example.com,User ${n},${role},true,2024-01-01T00:00:00Z,\n`;

@@ -15,10 +15,12 @@ import t, { type Test } from 'tap';
 import { openPool } from '../db/client.ts';
 import { buildApp } from '../src/app.ts';
 import { loadConfig } from '../src/config.ts';
-import { build, environment, temporaryFolder } from './build.ts';
+import { build } from './build.ts';
 import { ended, type ImportStatus, importFile, listen, post, statusOf } from './client.ts';
 import { createDatabase, createEmptyDatabase } from './databases.ts';
+import { environment } from './environment.ts';
 import { id } from './numbered.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const header = 'id,email,name,role,created_at\n';
 const user = (n: number, name = `User ${n}`) => `${id(n)},u${n}@example.com,${name},admin,2024-01-01T00:00:00Z\n`;

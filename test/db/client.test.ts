@@ -6,9 +6,10 @@ import { verdictOf } from '../../db/sqlstate.ts';
 import { buildApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { explainStartFailure } from '../../src/explain-start-failure.ts';
-import { environment, temporaryFolder } from '../build.ts';
 import { importFile } from '../client.ts';
 import { createDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 t.test('a transaction that its process forgets gives its locks back', async (t) => {
   const connection = await createDatabase(t);

@@ -18,8 +18,8 @@ import { checkServer } from '../../db/server-check.ts';
 import { loadConfig } from '../../src/config.ts';
 import { tlsOptions } from '../../src/database-url.ts';
 import { explainStartFailure } from '../../src/explain-start-failure.ts';
-import { temporaryFolder } from '../build.ts';
 import { plainNode } from '../plain-node.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
 const starter = join(import.meta.dirname, 'start-embedded.ts');

@@ -9,9 +9,10 @@ import { UnsuitableDatabase } from '../../db/unsuitable-database.ts';
 import { buildApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { explainStartFailure } from '../../src/explain-start-failure.ts';
-import { environment, temporaryFolder } from '../build.ts';
 import { ended, importFile, post, statusOf } from '../client.ts';
 import { createEmptyDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 // Each has a database of its own, and waits for it most of the time.
 t.jobs = 2;

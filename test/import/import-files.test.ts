@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { writeRecords } from '../../testdata/write-records.ts';
-import { build, shareApps, temporaryFolder } from '../build.ts';
+import { build, shareApps } from '../build.ts';
 import { importFile } from '../client.ts';
 import { id } from '../numbered.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const testdata = join(import.meta.dirname, '../../testdata');
 const user = (n: number, more: Record<string, unknown> = {}) => ({

@@ -6,10 +6,12 @@ import { buildApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import { recordedExamples } from '../../src/openapi/examples.ts';
 import type { OpenApiDocument } from '../../src/openapi/operation.ts';
-import { build, environment, temporaryFolder } from '../build.ts';
+import { build } from '../build.ts';
 import { importFile } from '../client.ts';
 import { Contract, type SentResponse } from '../contract.ts';
 import { createDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { takeFaults } from '../watch-responses.ts';
 
 const recorded = (operation: string, name: string) => {

@@ -17,10 +17,12 @@ import { preferredType } from '../../src/http/preferred-type.ts';
 import { loggerOptions } from '../../src/logger.ts';
 import { toOpenMetrics } from '../../src/metrics/open-metrics.ts';
 import { resources } from '../../src/resources/index.ts';
-import { build, environment, temporaryFolder } from '../build.ts';
+import { build } from '../build.ts';
 import { importFile } from '../client.ts';
 import { createDatabase } from '../databases.ts';
 import { startProxy } from '../db/cuttable-proxy.ts';
+import { environment } from '../environment.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { startFreezableProxy } from './freezable-proxy.ts';
 
 type Env = Record<string, string>;

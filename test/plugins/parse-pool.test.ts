@@ -10,7 +10,7 @@ import parsePool from '../../plugins/parse-pool.ts';
 import { loadConfig } from '../../src/config.ts';
 import { NoThread } from '../../src/run-in-threads.ts';
 import type { ParseRequest } from '../../workers/messages.ts';
-import { temporaryFolder } from '../build.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 async function openPool(t: Test, threadFile: string) {
   const app = Fastify();

@@ -3,11 +3,12 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { openPool } from '../../db/client.ts';
-import { environment, temporaryFolder } from '../build.ts';
 import { createDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
 import { holdJobs } from '../hold-jobs.ts';
 import { withoutTerminal } from '../on-terminal.ts';
 import { startService } from '../service-process.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { typeCommands, withoutCurl } from '../type-commands.ts';
 
 const root = join(import.meta.dirname, '../..');

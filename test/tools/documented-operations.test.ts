@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import t from 'tap';
-import { temporaryFolder } from '../build.ts';
 import { runShell } from '../run-shell.ts';
 import { call, follow, startService } from '../service-process.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { blocksOf } from '../type-commands.ts';
 
 const withoutPsql =

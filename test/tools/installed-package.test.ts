@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import project from '../../package.json' with { type: 'json' };
 import * as client from '../../src/client/index.ts';
-import { temporaryFolder } from '../build.ts';
 import { withoutTap } from '../plain-node.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const root = new URL('../../', import.meta.url).pathname;
 const execute = promisify(execFile);

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { parse } from 'yaml';
-import { build, environment, temporaryFolder } from '../build.ts';
+import { build } from '../build.ts';
 import { createDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
 import { startService } from '../service-process.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 import { copyDeployed, deployed, startPrometheus } from './prometheus.ts';
 
 const isMissing = ['promtool', 'prometheus'].some((program) => spawnSync(program, ['--version']).error);

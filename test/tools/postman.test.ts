@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import t from 'tap';
-import { temporaryFolder } from '../build.ts';
 import { createDatabase } from '../databases.ts';
 import { environment } from '../environment.ts';
 import { startService } from '../service-process.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const root = join(import.meta.dirname, '../..');
 const key = 'postman-0123456789abcdef';

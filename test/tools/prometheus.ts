@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { freePort } from '../../db/embedded/free-port.ts';
-import { temporaryFolder } from '../build.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 export const deployed = new URL('../../deploy/prometheus/', import.meta.url).pathname;
 

@@ -11,10 +11,11 @@ import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { openPool } from '../../db/client.ts';
 import { freePort } from '../../db/embedded/free-port.ts';
-import { environment, temporaryFolder } from '../build.ts';
 import { createDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
 import { id } from '../numbered.ts';
 import { startService } from '../service-process.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 const missing = ['nginx', 'openssl', 'curl'].filter((program) => spawnSync(program, ['-V']).error);
 const skip = missing.length > 0 && !process.env.CI ? `${missing.join(', ')} not installed (.ci/install-tools)` : false;
