@@ -14,8 +14,8 @@ const samplesPerPeriod = 8;
  * which the database produces nothing does not count.
  */
 export function endStalledResponse(response: ServerResponse, { stallTimeoutMs, minBytesPerSecond }: ClientPace): void {
-  // A request that came by no connection has no client to wait for.
-  if (!(response.socket instanceof Socket)) return;
+  // A request that came by no connection has no client to wait for, nor has one whose client has left.
+  if (!(response.socket instanceof Socket) || response.closed) return;
   // Node counts a write that makes progress as activity.
   response.setTimeout(stallTimeoutMs, () => {
     if (waitingBytes(response) > 0) response.destroy(new Error('the client stopped reading'));

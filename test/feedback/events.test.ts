@@ -1,13 +1,16 @@
 // Jobs followed by server-sent events.
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { setImmediate as soon } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as soon } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import { EventStream, type JobState } from '../../src/events/event-stream.ts';
 import { JobFeeds } from '../../src/events/job-feeds.ts';
+import { signalGone } from '../../src/http/signal-gone.ts';
 import { build } from '../build.ts';
 import { ended, importFile, listen, post, statusOf } from '../client.ts';
+import { inThisDatabase } from '../databases.ts';
 import { holdJobs } from '../hold-jobs.ts';
 import { id } from '../numbered.ts';
 
@@ -213,6 +216,43 @@ t.test('a client that does not read costs one state', async (t) => {
   while (!/id: 20\n/.test(String((await read.next()).value)));
   regressed.send(state(7, true));
   t.match(String((await read.next()).value), /^id: 21\nevent: end\n/, 'the end is told whatever came before');
+});
+
+t.test('a client that leaves before its stream begins leaves nothing', async (t) => {
+  const { port } = await listen(app);
+  const { job_id } = await importFile(app, { resource: 'users', name: 'u.ndjson', content: users(1, 3) });
+  const intervals = new Set<unknown>();
+  const { setInterval, clearInterval } = globalThis;
+  t.capture(globalThis, 'setInterval', (...args: Parameters<typeof setInterval>) => {
+    const interval = setInterval(...args);
+    intervals.add(interval);
+    return interval;
+  });
+  t.capture(globalThis, 'clearInterval', (interval: Parameters<typeof clearInterval>[0]) => {
+    intervals.delete(interval);
+    clearInterval(interval);
+  });
+  const leave = async (path: string) => {
+    const arrived = once(app.server, 'request') as Promise<[unknown, ServerResponse]>;
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+    const [, response] = await arrived;
+    socket.destroy();
+    await once(response, 'close');
+    return response;
+  };
+  const locking = await app.sql.reserve();
+  await locking.unsafe('BEGIN; LOCK TABLE bulk.jobs IN ACCESS EXCLUSIVE MODE');
+  const left = await leave(`/v1/imports/${job_id}/events`);
+  const waiting = () => locking`SELECT FROM pg_locks WHERE ${inThisDatabase(locking)} AND NOT granted`;
+  while ((await waiting()).length === 0) await pause(10);
+  await locking.unsafe('ROLLBACK');
+  locking.release();
+  // It is answered after the one that left.
+  t.match(await app.inject(`/v1/imports/${job_id}`), { statusCode: 200 });
+  for (let looks = 0; looks < 50 && (looks < 10 || intervals.size > 0); looks++) await pause(20);
+  t.equal(intervals.size, 0, 'nobody looks after a response that is over');
+  t.ok(signalGone(left).aborted, 'what is begun for it ends at once');
 });
 
 t.test('a stop ends the streams, also those that nobody reads', async () => {
