@@ -34,7 +34,7 @@ const busyStates = ['55P03', '40P01'];
 /** Between attempts, whoever waited is served. */
 const pauseMs = 1_000;
 
-/** Those of the folder, in their order. */
+/** Of the folder's migrations, in their order. */
 export async function migrationNames(): Promise<string[]> {
   return (await readdir(folder))
     .filter((file) => file.endsWith('.ts'))
@@ -42,6 +42,7 @@ export async function migrationNames(): Promise<string[]> {
     .sort();
 }
 
+/** The folder's migrations, in their order, by name. */
 export async function loadMigrations(): Promise<Migrations> {
   const names = await migrationNames();
   const load = async (name: string) => [name, (await import(new URL(`${name}.ts`, folder).href)) as Migration];

@@ -14,6 +14,7 @@ export interface SchemaVersion {
 const queueVersion = packageJson.pgboss.schema;
 const remedy = 'run that version, or set DATABASE_URL to another database';
 
+/** @throws PostgreSQL's error, as where the role may not read what it finds. */
 export async function readSchemaVersion(sql: Sql | TransactionSql): Promise<SchemaVersion> {
   const [found] = await sql<[{ migrations: boolean; queue: boolean }]>`
     SELECT to_regclass('bulk.kysely_migration') IS NOT NULL AS migrations,

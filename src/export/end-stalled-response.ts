@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { ClientPace } from '../http/watch-body.ts';
+import { whenOver } from '../http/when-over.ts';
 
 /** Bytes that are written at once are seen as taken when the last of them is: so much must be taken between two looks. */
 const blockBytes = 512 * 1024;
@@ -14,8 +15,8 @@ const samplesPerPeriod = 8;
  * which the database produces nothing does not count.
  */
 export function endStalledResponse(response: ServerResponse, { stallTimeoutMs, minBytesPerSecond }: ClientPace): void {
-  // A request that came by no connection has no client to wait for, nor has one whose client has left.
-  if (!(response.socket instanceof Socket) || response.closed) return;
+  // A request that came by no connection has no client to wait for.
+  if (!(response.socket instanceof Socket)) return;
   // Node counts a write that makes progress as activity.
   response.setTimeout(stallTimeoutMs, () => {
     if (waitingBytes(response) > 0) response.destroy(new Error('the client stopped reading'));
@@ -38,8 +39,7 @@ function endSlowResponse(response: ServerResponse, stallTimeoutMs: number, minBy
       since = now;
     }
   }, periodMs / samplesPerPeriod);
-  const stop = () => clearInterval(look);
-  response.once('finish', stop).once('close', stop);
+  whenOver(response, () => clearInterval(look));
 }
 
 function waitingBytes({ socket }: ServerResponse): number {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { problem } from '../problems.ts';
+import { whenOver } from './when-over.ts';
 
 /**
  * Aborts when a client leaves before it has the whole answer, or has left already; after it, too. What fails by that is
@@ -7,8 +8,6 @@ import { problem } from '../problems.ts';
  */
 export function signalGone(response: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  const abort = () => gone.abort(problem('malformed_request', 'the client went away'));
-  if (response.closed) abort();
-  else response.once('close', abort);
+  whenOver(response, () => gone.abort(problem('malformed_request', 'the client went away')));
   return gone.signal;
 }

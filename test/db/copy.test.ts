@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Connection, openPool, type Sql, type TransactionSql } from '../../db/client.ts';
 import { copyInto, copyOut } from '../../db/copy.ts';
@@ -248,7 +248,7 @@ t.test('a pool that is ended leaves no statement behind, though nobody reads', a
   await t.rejects(within(closed), { code: 'CONNECTION_DESTROYED' });
   const gone = async () => {
     while ((await admin`SELECT FROM pg_stat_activity WHERE query = ${endless} AND state = 'active'`).length)
-      await turn();
+      await pause(2);
   };
   await within(gone());
 });
