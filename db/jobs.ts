@@ -1,6 +1,7 @@
 // Statements about jobs, imports and exports alike. A job is written by one attempt at a time: every statement of a
 // running job names its attempt, and changes nothing once the job has ended or a later attempt has begun.
 import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql } from 'kysely';
+import { arrayLiteral } from './array-literal.ts';
 import type { TransactionSql } from './client.ts';
 import { type Database, type JobFailure, type JobStatus, type JobsTable, jobColumns } from './tables.ts';
 
@@ -31,7 +32,7 @@ export async function findJobs(db: Db, ids: readonly string[]): Promise<Job[]> {
   return await db
     .selectFrom('bulk.jobs')
     .select(jobColumns)
-    .where(sql<boolean>`id = ANY (${ids}::uuid[])`)
+    .where(sql<boolean>`id = ANY (${arrayLiteral(ids)}::uuid[])`)
     .where('swept_at', 'is', null)
     .execute();
 }

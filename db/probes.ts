@@ -52,13 +52,3 @@ export async function lockReferenced(tx: TransactionSql, table: string, { array,
     FROM (SELECT FROM ${tx(table)} WHERE id = ANY (${tx.typed(array as never, uuidArray)}) FOR KEY SHARE) locked`;
   return row?.found === count;
 }
-
-/** @param values without NULLs. */
-export function arrayLiteral(values: Iterable<string>): string {
-  let literal = '{';
-  for (const value of values) {
-    const escaped = /["\\]/.test(value) ? value.replace(/["\\]/g, '\\$&') : value;
-    literal += `${literal === '{' ? '' : ','}"${escaped}"`;
-  }
-  return `${literal}}`;
-}

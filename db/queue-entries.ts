@@ -1,5 +1,6 @@
 // Which jobs may be handed to the queue. A job's queue entry is a row of pg-boss with the job's id as singleton key.
 import { type Kysely, sql, type Transaction } from 'kysely';
+import { arrayLiteral } from './array-literal.ts';
 import type { Job, JobType } from './jobs.ts';
 import type { Database } from './tables.ts';
 
@@ -81,7 +82,7 @@ export async function requeueOrphaned(
     UPDATE pgboss.job entry SET state = 'retry', start_after = now()
     FROM bulk.jobs job
     WHERE entry.name = job.type AND entry.singleton_key = job.id::text AND entry.state = 'active'
-      AND entry.started_on < now() - ${justFetched}::interval AND job.id <> ALL (${running}::uuid[])
+      AND entry.started_on < now() - ${justFetched}::interval AND job.id <> ALL (${arrayLiteral(running)}::uuid[])
       AND (job.status <> 'processing' OR job.runner = ${runner} OR NOT EXISTS (
         SELECT FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = ${queueName('')} || job.runner))`.execute(tx);

@@ -1,6 +1,7 @@
 // How an import's references are checked: by PostgreSQL's per-row triggers, or once per chunk as a set, with the
 // triggers skipped. The second is three times as fast (performance.md) and allowed only where the catalogue shows
 // that it comes to the same: exactly the declared foreign keys, no other trigger, no deferrable constraint.
+import { arrayLiteral } from './array-literal.ts';
 import type { Sql } from './client.ts';
 import type { TableShape } from './resource-tables.ts';
 
@@ -12,8 +13,8 @@ export interface ReferenceCheck {
 
 export async function chooseReferenceCheck(sql: Sql, { table, references }: TableShape): Promise<ReferenceCheck> {
   if (references.length === 0) return { mode: 'none', reasons: [] };
-  const columns = references.map((reference) => reference.column);
-  const parents = references.map((reference) => reference.table);
+  const columns = arrayLiteral(references.map((reference) => reference.column));
+  const parents = arrayLiteral(references.map((reference) => reference.table));
   const [facts] = await sql<Record<string, boolean>[]>`
     SELECT
       ${table}::text = ANY (${parents}::text[]) AS "it refers to itself",

@@ -1,4 +1,5 @@
 // What decides whether the sample records are loaded.
+import { arrayLiteral } from './array-literal.ts';
 import type { Sql, TransactionSql } from './client.ts';
 import { hasSweptJobs } from './installation.ts';
 
@@ -14,7 +15,7 @@ export async function lockSeeding(tx: TransactionSql): Promise<void> {
 export async function findSeeded(sql: Sql | TransactionSql, fileNames: readonly string[]): Promise<Set<string> | null> {
   if (await hasSweptJobs(sql)) return null;
   const found = await sql<{ file: string | null }[]>`
-    SELECT DISTINCT CASE WHEN type = 'import' AND owner IS NULL AND options->>'fileName' = ANY (${[...fileNames]}::text[])
+    SELECT DISTINCT CASE WHEN type = 'import' AND owner IS NULL AND options->>'fileName' = ANY (${arrayLiteral(fileNames)}::text[])
       THEN options->>'fileName' END AS file
     FROM bulk.jobs`;
   return found.some(({ file }) => file === null) ? null : new Set(found.map(({ file }) => file!));

@@ -2,6 +2,7 @@
 // over rows that somebody else has locked, so that nobody waits for it and it waits for nobody. Only what has ended
 // is touched.
 import { type Kysely, sql } from 'kysely';
+import { arrayLiteral } from './array-literal.ts';
 import type { Database, JobsTable } from './tables.ts';
 
 type Db = Kysely<Database>;
@@ -94,6 +95,6 @@ export async function deleteExpiredKeys(db: Db, now: Date, limit: number): Promi
 /** Which of these files are named by a job. */
 export async function findNamed(db: Db, files: readonly string[]): Promise<Set<string>> {
   const { rows } = await sql<{ file: string }>`
-    SELECT file FROM bulk.jobs WHERE file = ANY (${files}::text[])`.execute(db);
+    SELECT file FROM bulk.jobs WHERE file = ANY (${arrayLiteral(files)}::text[])`.execute(db);
   return new Set(rows.map(({ file }) => file));
 }

@@ -2,6 +2,7 @@
 // streams and as jobs. The tables stay as large as they are: who imported rows deletes them before they come again.
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { arrayLiteral } from '../../db/array-literal.ts';
 import type { Sql } from '../../db/client.ts';
 import { streamOf, uuidAt } from '../../testdata/random.ts';
 import { writeRecords } from '../../testdata/write-records.ts';
@@ -61,7 +62,7 @@ export async function startFileWork(options: FileWorkOptions): Promise<FileWork>
     const ids = Array.from({ length: records }, (_, n) => uuidAt(streamOf(seed, 'users'), n));
     while (!over.aborted) {
       await importFile(seed, records, rejected);
-      await sql`DELETE FROM users WHERE id = ANY (${ids}::uuid[])`;
+      await sql`DELETE FROM users WHERE id = ANY (${arrayLiteral(ids)}::uuid[])`;
       await wait(pauseMs);
     }
   }

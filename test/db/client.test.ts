@@ -58,7 +58,7 @@ t.test("every session of the service has limits, the queue's too", async (t) => 
   for (const url of ['/v1/exports?resource=users', '/health']) t.equal((await app.inject(url)).statusCode, 200);
   const kinds = await sql`
     SELECT regexp_replace(split_part(name, ' ', 2), '^[0-9a-f]{8}-.*', 'loaders') AS kind,
-      array_agg(DISTINCT lock || ' ' || idle) AS limits
+      jsonb_agg(DISTINCT lock || ' ' || idle) AS limits
     FROM public.logins GROUP BY kind ORDER BY kind`;
   const usual = ['15s 10s'];
   // None of the migrations: the database is current.

@@ -194,7 +194,7 @@ t.test('two versions that start together: the newer one has it, the older one is
     if (outcome.status === 'rejected') t.match(outcome.reason, { message: /by a newer version of the service/ });
   }
   const [{ names } = { names: [] }] = await sql<{ names: string[] }[]>`
-    SELECT array_agg(name ORDER BY name) AS names FROM bulk.kysely_migration`;
+    SELECT jsonb_agg(name ORDER BY name) AS names FROM bulk.kysely_migration`;
   t.same(names, Object.keys(newer));
   await t.rejects(migrate(connection, { migrations: older }), UnsuitableDatabase);
 });

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
+import { arrayLiteral } from '../../db/array-literal.ts';
 import { type Format, formats } from '../../src/resources/formats.ts';
 import { build } from '../build.ts';
 import { importFile } from '../client.ts';
@@ -36,7 +37,7 @@ async function fill(app: FastifyInstance, seed: number, count: number): Promise<
     await sql`INSERT INTO users VALUES (${id(n)}, ${`User${n}.É@Example.com`}, ${string(n)}, ${n % 2 ? 'admin' : 'viewer'},
       ${n % 3 === 0}, ${date(n)}::timestamptz + interval '1 microsecond', ${date(n + 1)})`;
     await sql`INSERT INTO articles VALUES (${id(n)}, ${`slug-${n}`}, ${string(n + 1)}, ${string(n + 2)}, ${id(n)},
-      ${n % 4 === 0 ? [] : [string(n), string(n + 3)]}, ${n % 2 ? 'published' : 'draft'}, ${n % 2 ? date(n) : null}, ${date(n + 2)})`;
+      ${arrayLiteral(n % 4 === 0 ? [] : [string(n), string(n + 3)])}, ${n % 2 ? 'published' : 'draft'}, ${n % 2 ? date(n) : null}, ${date(n + 2)})`;
     await sql`INSERT INTO comments VALUES (${id(n)}, ${id(n)}, ${id(n)}, ${string(n + 3)}, ${date(n + 3)})`;
   }
 }

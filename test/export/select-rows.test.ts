@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import papa from 'papaparse';
 import t, { type Test } from 'tap';
+import { arrayLiteral } from '../../db/array-literal.ts';
 import { openPool, type Sql } from '../../db/client.ts';
 import { copyOut } from '../../db/copy.ts';
 import { buildQuery, quoteLiteral } from '../../src/export/build-query.ts';
@@ -213,7 +214,7 @@ t.test('no value can be more than a value', async (t) => {
       await fc.assert(
         fc.asyncProperty(fc.array(storable, { minLength: 1, maxLength: 20 }), async (values) => {
           const [row] = await session.unsafe<{ values: string[] }[]>(
-            `SELECT ARRAY[${values.map(quoteLiteral).join(', ')}]::text[] AS values`,
+            `SELECT to_jsonb(ARRAY[${values.map(quoteLiteral).join(', ')}]::text[]) AS values`,
           );
           t.same(row?.values, values);
         }),
@@ -276,7 +277,7 @@ t.test('every value arrives as it is stored, in every format', async (t) => {
     ...{ at: times[n % times.length]!, tags: n % 3 === 0 ? [] : [note, '', 'b'] },
   }));
   for (const row of rows) {
-    await sql`INSERT INTO samples VALUES (${row.id}, ${row.email}, ${row.slug}, ${row.note}, 'admin', ${row.active}, ${row.at}::text::timestamptz, ${row.tags})`;
+    await sql`INSERT INTO samples VALUES (${row.id}, ${row.email}, ${row.slug}, ${row.note}, 'admin', ${row.active}, ${row.at}::text::timestamptz, ${arrayLiteral(row.tags)})`;
   }
   const file = async (format: Format, string = 'sort=id', settings = '') => {
     const { resource, selection } = parseSelection(resources, query(string));

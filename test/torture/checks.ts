@@ -2,6 +2,7 @@
 // and nothing is left over. Every check returns what is wrong, in words.
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { arrayLiteral } from '../../db/array-literal.ts';
 import type { Sql } from '../../db/client.ts';
 import type { ImportStatus } from '../client.ts';
 import type { Client } from './client.ts';
@@ -20,7 +21,7 @@ export async function digestsOf(sql: Sql, files: FileSet, imports: ReadonlyMap<T
     const others = file === files.users ? [...loadedIds(files.cancelled)] : [];
     const [rows] = await sql<{ digest: string }[]>`
       SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY id)), '') AS digest
-      FROM ${sql(file.resource)} t WHERE id <> ALL (${others}::uuid[])`;
+      FROM ${sql(file.resource)} t WHERE id <> ALL (${arrayLiteral(others)}::uuid[])`;
     const [errors] = await sql<{ digest: string }[]>`
       SELECT count(*) || ' ' || coalesce(md5(string_agg(concat_ws('|', record, n, line, field, code, message, value), '|' ORDER BY record, n)), '') AS digest
       FROM bulk.row_errors WHERE job_id = ${imports.get(file) ?? null}`;
@@ -69,7 +70,9 @@ export async function checkCancelled(sql: Sql, { imports, cancelled }: Work, fil
   const jobId = imports.get(file) ?? null;
   const [job] = await sql<{ status: string; successful: number; failed: number }[]>`
     SELECT status, successful, failed FROM bulk.jobs WHERE id = ${jobId}`;
-  const rows = await sql<{ id: string }[]>`SELECT id FROM users WHERE id = ANY (${[...loadedIds(file)]}::uuid[])`;
+  const rows = await sql<
+    { id: string }[]
+  >`SELECT id FROM users WHERE id = ANY (${arrayLiteral(loadedIds(file))}::uuid[])`;
   const committed = (await chunkRanges(sql, jobId)).reduce((sum, { records }) => sum + records, 0);
   const status = cancelled ? /^cancelled$/ : /^(cancelled|completed)$/;
   return [

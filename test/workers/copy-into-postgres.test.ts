@@ -82,7 +82,7 @@ t.test('every text and array comes back from the table as it was sent', async (t
       await sql`TRUNCATE samples`;
       await sql.begin(async (tx) => await copyInto(tx as TransactionSql, rowTarget(samples), parsed.copy));
       const rows = await sql<Record<string, string>[]>`
-        SELECT id, email, note, active, words FROM samples ORDER BY ctid`;
+        SELECT id, email, note, active, to_jsonb(words) AS words FROM samples ORDER BY ctid`;
       const inOrder = [...parsed.rowRecords].map((record) => records[record] as (typeof records)[number]);
       t.same(
         rows,
