@@ -5,8 +5,7 @@ import t from 'tap';
 import type { Variable } from '../src/environment.ts';
 import { problems } from '../src/problems.ts';
 import { variables } from '../src/variables/index.ts';
-import { build } from './build.ts';
-import { routesOf } from './routes.ts';
+import { rowsOf } from './table-rows.ts';
 
 const root = join(import.meta.dirname, '..');
 const pages = globSync(['*.md', 'docs/**/*.md', 'bench/*.md', 'deploy/**/*.md'], { cwd: root });
@@ -75,19 +74,6 @@ t.test('every variable that is named is one', async (t) => {
   t.same(unknown('`DB_MAX_OPEN_CONNS`, `DB_MAX_CONNS`'), ['DB_MAX_CONNS'], 'it would find some');
 });
 
-/** The cells of the rows of a table whose first is of this kind, without backticks. */
-const rowsOf = (markdown: string, first: RegExp) =>
-  markdown
-    .split('\n')
-    .filter((line) => line.startsWith('| ') && first.test(line.slice(2)))
-    .map((line) =>
-      line
-        .replaceAll('`', '')
-        .split(/(?<!\\)\|/)
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-
 t.test('the README has every variable, as --help has it', async (t) => {
   const rows = rowsOf(read('README.md'), /^`[A-Z_]+` \|/);
   const expected = Object.entries<Variable<unknown>>(variables).map(([name, variable]) => {
@@ -101,15 +87,6 @@ t.test('the README has every problem code with its status', async (t) => {
   const rows = rowsOf(read('README.md'), /^[45]\d\d \|/);
   const known = Object.entries(problems).map(([code, [status]]) => `${status} ${code}`);
   t.same(rows.map(([status, code]) => `${status} ${code}`).sort(), known.sort());
-});
-
-t.test('the README has every route', async (t) => {
-  const app = await build(t);
-  const table = rowsOf(read('README.md'), /^`(?:GET|POST) \//).join('\n');
-  const named = [...table.matchAll(/(GET|POST) (\/(?:[\w/:.]*\w)?)/g)].map(([, method, path]) => `${method} ${path}`);
-  const pages = /^GET \/(docs\/.*|console\/:version\/\*)$/;
-  const routes = routesOf(app).filter((route) => /^(GET|POST) /.test(route) && !pages.test(route));
-  t.same([...new Set(named)].sort(), routes.sort());
 });
 
 t.test('every test that the table of faults names is there', async (t) => {

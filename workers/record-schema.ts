@@ -18,6 +18,9 @@ export type FailedKeyword =
   | 'texts';
 
 const ajv = new Ajv({
+  // Schemas of our own making, and valid by their types: that of schemas need not be compiled in every thread.
+  validateSchema: false,
+  meta: false,
   allErrors: true,
   messages: false,
   formats: { uuid: isUuid, email: isEmail, slug: isSlug, timestamp: isTimestamp },

@@ -1,7 +1,7 @@
 // Requests that are not HTTP, or not to the end: Node gives up on them before there is a request or a route, so the
 // response is written to the socket by hand.
 import { randomUUID } from 'node:crypto';
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { type Problem, problem } from '../problems.ts';
@@ -42,7 +42,7 @@ function explain({ code }: ClientError): Problem {
 function response(answer: Problem, id: string): string {
   const body = problemBody(answer, id);
   const head = [
-    `HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status]}`,
+    `HTTP/1.1 ${answer.status} ${answer.title}`,
     `Content-Type: ${problemMediaType}; charset=utf-8`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${id}`,

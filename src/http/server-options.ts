@@ -22,6 +22,10 @@ const serverOptions = {
   routerOptions: { maxParamLength },
   ajv: {
     customOptions: {
+      // The schemas are the same at every start; that they are valid is a test's to say (test/openapi/document.test.ts).
+      // Ajv would compile the schema of schemas first, in every process.
+      validateSchema: false,
+      meta: false,
       // Fastify's default removes what a schema does not know; here it is refused.
       removeAdditional: false,
       // Fastify's default also makes lists of single values, and the other way round.

@@ -1,12 +1,30 @@
-// The OpenAPI document and its page, as the service gives them out.
+// The OpenAPI document and its page, as the service gives them out, and what must know the same routes: the README and the
+// Postman collection.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
+import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import type { OpenApiDocument } from '../../src/openapi/operation.ts';
 import { problems } from '../../src/problems.ts';
 import { resources } from '../../src/resources/index.ts';
 import { build } from '../build.ts';
 import { routesOf } from '../routes.ts';
+import { rowsOf } from '../table-rows.ts';
 
-const app = await build(t);
+/** By route and place. */
+const schemas = new Map<string, object>();
+const collectSchemas = (message: unknown) => {
+  const { fastify } = message as { fastify: FastifyInstance };
+  fastify.addHook('onRoute', ({ method, url, schema: { response = {}, ...request } = {} }) => {
+    for (const [place, schema] of Object.entries({ ...request, ...(response as object) })) {
+      if (typeof schema === 'object' && schema !== null) schemas.set(`${method} ${url} ${place}`, schema);
+    }
+  });
+};
+subscribe('fastify.initialization', collectSchemas);
+const app = await build(t, { API_KEYS: 'reader:read:reader-0123456789ab' });
+unsubscribe('fastify.initialization', collectSchemas);
 
 const strict = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'";
 
@@ -54,7 +72,6 @@ t.test('the document says all there is to say of every operation', async (t) => 
 });
 
 t.test('what is served under /docs may run its own scripts, and nothing else may', async (t) => {
-  const app = await build(t, { API_KEYS: 'reader:read:reader-0123456789ab' });
   for (const url of ['/docs', '/docs/', '/docs/static/swagger-ui-bundle.js', '/docs/json']) {
     const { statusCode, headers } = await app.inject(url);
     t.equal(statusCode, 200, url);
@@ -76,6 +93,55 @@ t.test('every route but those of pages is in the document', async (t) => {
       .sort(),
     documented.sort(),
   );
+});
+
+t.test('every schema of a route is valid, which no start asks', async (t) => {
+  const ajv = new Ajv();
+  t.ok(schemas.size > 20);
+  for (const [place, schema] of schemas) t.ok(ajv.validateSchema(schema), `${place}: ${ajv.errorsText()}`);
+  t.notOk(ajv.validateSchema({ type: 'objekt' }), 'it would find some');
+});
+
+t.test('the README has every route', async (t) => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  const table = rowsOf(readme, /^`(?:GET|POST) \//).join('\n');
+  const named = [...table.matchAll(/(GET|POST) (\/(?:[\w/:.]*\w)?)/g)].map(([, method, path]) => `${method} ${path}`);
+  const pages = /^GET \/(docs\/.*|console\/:version\/\*)$/;
+  const routes = routesOf(app).filter((route) => /^(GET|POST) /.test(route) && !pages.test(route));
+  t.same([...new Set(named)].sort(), routes.sort());
+});
+
+interface Entry {
+  name: string;
+  item?: Entry[];
+  request?: { method: string; url: string };
+}
+
+/** Requests that are meant to be refused. */
+const nowhere = ['GET /v1/nothing', 'DELETE /v1/imports'];
+
+function requestsOf({ item = [], request }: Entry): string[] {
+  const own = request ? [`${request.method} ${request.url.replace('{{baseUrl}}', '').replace(/\?.*/, '')}`] : [];
+  return [...own, ...item.flatMap(requestsOf)];
+}
+
+t.test('the Postman collection has every operation, and none that is not there', async (t) => {
+  const { paths = {} } = (await app.inject('/openapi.json')).json<OpenApiDocument>();
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => ({ name: `${method.toUpperCase()} ${path}`, places: path.split('{').length })),
+  );
+  // A path without parameters comes before one that would take its segments for parameters.
+  operations.sort((a, b) => a.places - b.places);
+  const collection: Entry = JSON.parse(readFileSync(new URL('../../postman_collection.json', import.meta.url), 'utf8'));
+  const found = new Set<string>();
+  for (const request of requestsOf(collection)) {
+    const fits = ({ name }: { name: string }) =>
+      new RegExp(`^${name.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(request);
+    const operation = operations.find(fits);
+    if (operation) found.add(operation.name);
+    else t.ok(nowhere.includes(request), request);
+  }
+  t.same([...found].sort(), operations.map(({ name }) => name).sort());
 });
 
 // The app would keep the process, and thereby this, from ending by itself.
