@@ -65,6 +65,9 @@ async function putFile(folder: string, name: string, hoursOld: number): Promise<
   return name;
 }
 
+// Each has services of its own, and waits for them most of the time.
+t.jobs = 3;
+
 t.test('retention', async (t) => {
   // Each test leaves it without jobs and keys.
   const app = await build(t, { IMPORT_BATCH_SIZE: '5' });

@@ -35,6 +35,9 @@ function theSpan({ spans }: Pick<OtlpReceiver, 'spans'>, name: string): Received
   return found;
 }
 
+// Each has services of its own, and waits for them most of the time.
+t.jobs = 3;
+
 t.test('an import is one trace: the caller, its request, the job, the chunks, their stages', async (t) => {
   const collector = await receiveSpans(t);
   const app = await build(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, IMPORT_BATCH_SIZE: '2' });

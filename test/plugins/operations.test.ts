@@ -48,6 +48,9 @@ function seriesOf(text: string, series: string): number | undefined {
   return line === undefined ? undefined : Number(line.slice(series.length + 1));
 }
 
+// Each has a service of its own, and waits for it most of the time.
+t.jobs = 3;
+
 t.test('a service that works', async (t) => {
   // The database is not the embedded one: auto seeds nothing.
   const shared = await build(t, { SEED: 'auto' });
