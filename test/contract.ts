@@ -32,6 +32,7 @@ export class Contract {
     // Of the whole, which is no schema; to compile those that it would be held against takes a tenth of a second.
     validateSchema: false,
     allErrors: true,
+    code: { optimize: false },
     formats: {
       uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
       'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/,
