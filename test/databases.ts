@@ -1,13 +1,16 @@
 // Databases of a test's own, cloned from a template that has all migrations applied. Under tap the server is the run's;
 // a file run by itself (`node test/x.test.ts`) starts one.
 import { randomUUID } from 'node:crypto';
+import pg from 'pg';
 import t, { type Test } from 'tap';
-import { type Connection, openPool, type Sql } from '../db/client.ts';
+import type { Connection, Sql } from '../db/client.ts';
 import { enter, entered, leave } from './shared-postgres.ts';
 import { templateDatabase } from './template-database.ts';
 
 interface Server {
   connection: Connection;
+  /** In another database than any test. One session for all that a file asks for. */
+  admin: pg.Pool;
   template: string;
 }
 
@@ -32,20 +35,18 @@ export async function createEmptyDatabase(test: Pick<Test, 'after'>): Promise<Co
 }
 
 async function create(test: Pick<Test, 'after'>, template: string): Promise<Connection> {
-  const { connection } = await (server ??= connect());
+  const { connection, admin } = await (server ??= connect());
   const database = `test_${randomUUID().replaceAll('-', '')}`;
   // To copy its files, hardly changed since, is several times faster than to log each of their blocks.
-  const clone = (sql: Sql) => sql`CREATE DATABASE ${sql(database)} TEMPLATE ${sql(template)} STRATEGY FILE_COPY`;
-  await administer(connection, clone);
-  test.after(async () => {
-    await administer(connection, (sql) => sql`DROP DATABASE IF EXISTS ${sql(database)} WITH (FORCE)`);
-  });
+  await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template} STRATEGY FILE_COPY`);
+  test.after(async () => void (await admin.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)));
   return { ...connection, database };
 }
 
 async function connect(): Promise<Server> {
   const connection = (await entered(process.ppid)) ?? (await startOwn());
-  return { connection, template: await administer(connection, (sql) => templateDatabase(sql, connection)) };
+  const admin = openAdmin(connection);
+  return { connection, admin, template: await templateDatabase(admin, connection) };
 }
 
 async function startOwn(): Promise<Connection> {
@@ -54,12 +55,11 @@ async function startOwn(): Promise<Connection> {
   return connection;
 }
 
-/** A pool of the moment: one kept open would keep the process, and thereby the root test, from ending. */
-async function administer<T>(connection: Connection, work: (sql: Sql) => PromiseLike<T>): Promise<T> {
-  const sql = openPool({ ...connection, database: 'postgres' }, { max: 1, name: 'bulk tests' });
-  try {
-    return await work(sql);
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
+/** It keeps neither the process nor the root test from ending; postgres.js knows no such connections. */
+function openAdmin({ host, port, user, password }: Connection): pg.Pool {
+  const kept = { max: 1, idleTimeoutMillis: 0, allowExitOnIdle: true };
+  const pool = new pg.Pool({ host, port, user, password, database: 'postgres', ...kept });
+  // A file that started the server stops it first.
+  pool.on('error', () => {});
+  return pool;
 }

@@ -1,15 +1,16 @@
 // The database that tests clone.
 import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
 import { PgBoss } from 'pg-boss';
-import type { Connection, Sql } from '../db/client.ts';
+import type { Connection } from '../db/client.ts';
 import { migrate } from '../db/migrate.ts';
 
-export async function makeTemplate(admin: Sql, connection: Connection, name: string): Promise<void> {
+export async function makeTemplate(admin: Pool, connection: Connection, name: string): Promise<void> {
   const unfinished = `unfinished_${randomUUID().replaceAll('-', '')}`;
-  await admin`CREATE DATABASE ${admin(unfinished)}`;
+  await admin.query(`CREATE DATABASE ${unfinished}`);
   await migrate({ ...connection, database: unfinished });
   await installQueue({ ...connection, database: unfinished });
-  await admin`ALTER DATABASE ${admin(unfinished)} RENAME TO ${admin(name)}`;
+  await admin.query(`ALTER DATABASE ${unfinished} RENAME TO ${name}`);
 }
 
 /** Its start creates the schema; that takes longer than to clone it. */

@@ -1,16 +1,17 @@
 // A database with all migrations applied, the job queue's own included, made once and cloned for every test that wants one of its own.
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import type { Connection, Sql } from '../db/client.ts';
+import type { Pool } from 'pg';
+import type { Connection } from '../db/client.ts';
 
 const migrations = new URL('../db/migrations/', import.meta.url);
 
-/** @param admin one connection: it may create databases, and is connected to another one. @returns the template's name. */
-export async function templateDatabase(admin: Sql, connection: Connection): Promise<string> {
+/** @param admin of one connection: it may create databases, and is connected to another one. @returns the template's name. */
+export async function templateDatabase(admin: Pool, connection: Connection): Promise<string> {
   // Named by what made it: a server shared with a run of edited migrations holds one of each.
   const name = `template_${await fingerprint()}`;
   // Test files that begin at the same time make one. The lock ends with its session, so a file that is killed keeps none.
-  await admin`SELECT pg_advisory_lock(hashtext(${name}))`;
+  await admin.query('SELECT pg_advisory_lock(hashtext($1))', [name]);
   try {
     if (!(await exists(admin, name))) {
       // Only here is all loaded that it takes.
@@ -18,13 +19,13 @@ export async function templateDatabase(admin: Sql, connection: Connection): Prom
       await makeTemplate(admin, connection, name);
     }
   } finally {
-    await admin`SELECT pg_advisory_unlock(hashtext(${name}))`;
+    await admin.query('SELECT pg_advisory_unlock(hashtext($1))', [name]);
   }
   return name;
 }
 
-async function exists(admin: Sql, name: string): Promise<boolean> {
-  return (await admin`SELECT FROM pg_database WHERE datname = ${name}`).length > 0;
+async function exists(admin: Pool, name: string): Promise<boolean> {
+  return (await admin.query('SELECT FROM pg_database WHERE datname = $1', [name])).rows.length > 0;
 }
 
 async function fingerprint(): Promise<string> {

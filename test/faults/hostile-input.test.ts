@@ -4,10 +4,10 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { parse } from 'content-disposition';
 import Papa from 'papaparse';
 import t from 'tap';
-import { build } from './build.ts';
-import { ended, type ImportStatus, importFile, post } from './client.ts';
-import { id } from './numbered.ts';
-import { httpService } from './plugins/http-service.ts';
+import { build } from '../build.ts';
+import { ended, type ImportStatus, importFile, post } from '../client.ts';
+import { id } from '../numbered.ts';
+import { httpService } from '../plugins/http-service.ts';
 
 const header = 'id,email,name,role,created_at\n';
 const user = (n: number, name = `User ${n}`) => `${id(n)},u${n}@example.com,${name},admin,2024-01-01T00:00:00Z\n`;

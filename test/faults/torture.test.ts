@@ -1,8 +1,8 @@
 // A short torture; `npm run torture` is the long one. Whatever ends in the middle of whatever: each record is one row or
 // one rejected record, the counters say so, exports are whole or broken off, and nothing is left over.
 import t from 'tap';
-import { briefFaultNames } from './torture/faults.ts';
-import { Torture } from './torture/torture.ts';
+import { briefFaultNames } from '../torture/faults.ts';
+import { Torture } from '../torture/torture.ts';
 
 /** A seed under which two rounds have every kind of fault that does not take long. */
 const [seed, rounds, size, maxFaults] = [4022, 2, 1_000, 5];

@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { Static } from 'typebox';
-import { openPool, type Sql } from '../db/client.ts';
-import type { Health } from '../plugins/health.ts';
-import type { ExportSchema } from '../src/export/export-view.ts';
-import { writeRecords } from '../testdata/write-records.ts';
-import type { ImportStatus } from './client.ts';
-import { createDatabase } from './databases.ts';
-import { environment } from './environment.ts';
-import { call, follow, type ServiceProcess, startService, upload } from './service-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { openPool, type Sql } from '../../db/client.ts';
+import type { Health } from '../../plugins/health.ts';
+import type { ExportSchema } from '../../src/export/export-view.ts';
+import { writeRecords } from '../../testdata/write-records.ts';
+import type { ImportStatus } from '../client.ts';
+import { createDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
+import { call, follow, type ServiceProcess, startService, upload } from '../service-process.ts';
+import { temporaryFolder } from '../temporary-folder.ts';
 
 type ExportStatus = Static<typeof ExportSchema>;
 
-const records = 10_000;
+const records = 5_000;
 const invalid = 0.25;
 
 // Each of them waits for most of its time: for starts, and for what is missed when a process is gone.
@@ -30,7 +30,7 @@ async function setUp(t: Test) {
   t.after(async () => await sql.end());
   const path = join(folder, 'users.csv');
   await writeRecords({ resource: 'users', records, invalid, path });
-  const env = { ...environment(connection, join(folder, 'data')), LOG_LEVEL: 'info', IMPORT_BATCH_SIZE: '100' };
+  const env = { ...environment(connection, join(folder, 'data')), LOG_LEVEL: 'info', IMPORT_BATCH_SIZE: '50' };
   const file = new Blob([await readFile(path)]);
   return { sql, file, start: (more: Record<string, string> = {}) => startService(t, { ...env, ...more }) };
 }

@@ -5,9 +5,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { type KyselyPlugin, type RootOperationNode, type Transaction, UpdateQueryNode } from 'kysely';
 import t from 'tap';
-import type { Database } from '../db/tables.ts';
-import { shareApps } from './build.ts';
-import { ended, post } from './client.ts';
+import type { Database } from '../../db/tables.ts';
+import { shareApps } from '../build.ts';
+import { ended, post } from '../client.ts';
 
 const file = {
   resource: 'users',
