@@ -48,8 +48,8 @@ t.test('every link leads somewhere', async (t) => {
   t.same(deadLinks('CHANGELOG.md', faulty), ['#two', 'README.md#limitz', 'none.md'], 'it would find some');
 });
 
-/** Names of others that look like variables: of COPY, of systemd. */
-const namesOfOthers = new Set(['ON_ERROR', 'AF_INET', 'AF_INET6', 'AF_UNIX']);
+/** Names of others that look like variables: of glibc, of COPY, of systemd. */
+const namesOfOthers = new Set(['GLIBC_TUNABLES', 'ON_ERROR', 'AF_INET', 'AF_INET6', 'AF_UNIX']);
 
 const variablesIn = (text: string) => new Set(text.match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g));
 
