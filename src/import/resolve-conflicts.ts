@@ -1,6 +1,5 @@
 // Finds out which rows of a chunk the table can take: keys and references are probed as sets, then the rows are gone
 // through in file order. The first acceptable row with a key wins; a rejected row claims nothing.
-
 import { arrayLiteral } from '../../db/array-literal.ts';
 import type { TransactionSql } from '../../db/client.ts';
 import { findExisting, findReferenced } from '../../db/probes.ts';

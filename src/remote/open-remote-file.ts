@@ -50,7 +50,7 @@ async function get(
     if (all) done(null, [...addresses]);
     else done(null, address, family);
   };
-  // Node imports all of its HTTP with it, clients for browsers' APIs too: 50 ms of every start, for few services.
+  // With it Node loads its clients for browsers' APIs (fetch, WebSocket): 50 ms of every start, for the few services that need it.
   const { get } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'));
   return await new Promise((resolve, reject) => {
     const headers = { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'bulk-import-export-api' };
