@@ -138,7 +138,8 @@ t.test('rows come out complete and counted, many of them at a time', async (t) =
     const expected = Array.from({ length: count }, (_, n) => `${n + 1}\t${'x'.repeat(width)}\n`).join('');
     t.ok(Buffer.concat(blocks).equals(Buffer.from(expected)), `${count} rows of ${width} bytes`);
     t.equal(rows.count, count);
-    t.ok(blocks.length <= 1 + expected.length / 10_000, `in ${blocks.length} blocks`);
+    // PostgreSQL sends what fills its buffer of 8 kB: a reader that is as fast gets no more at a time.
+    t.ok(blocks.length <= 1 + expected.length / 4_000, `in ${blocks.length} blocks`);
   }
   await isSound(t, sql);
 });
