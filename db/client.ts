@@ -67,7 +67,8 @@ export function openPool(
     backoff: reconnectPause,
     keep_alive: 30,
     types: { bigint: bigintAsNumber },
-    // Each new session would be asked for all types of arrays first: 7 ms of processor time, a third of a connection's.
+    // Each new session would be asked for all types of arrays first: 7 of the 28 ms of processor time that it then costs to
+    // connect (medians of 40 connections, five times in turn).
     fetch_types: false,
     connection: {
       application_name: name,

@@ -66,6 +66,13 @@ t.test('imports point one way: plugins to src to db; workers keep to themselves 
   t.same(wrong, []);
 });
 
+t.test("none loads Node's HTTP at its start, and fetch and WebSocket with it: Fastify has what it needs", async (t) => {
+  const loading = files.filter((file) =>
+    importsOf(file).some(({ name, typeOnly }) => /^node:https?$/.test(name) && !typeOnly),
+  );
+  t.same(loading, []);
+});
+
 t.test('no two modules import each other, not even over others', async (t) => {
   const edges = new Map(
     files.map((file) => [

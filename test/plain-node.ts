@@ -1,7 +1,7 @@
 /** What was compiled once is not compiled again: most programs that tests start are this service. */
 const compileCache = new URL('../node_modules/.cache/compile', import.meta.url).pathname;
 
-// To touch a page of memory for the first time is dear in a virtual machine, and starts are half of what tests do. As
+// To touch a page of memory for the first time is dear in a virtual machine, and tests start many processes. As
 // `npm test` has it for test files: what malloc() gives comes in pages of two megabytes, and V8's young objects keep to
 // a few pages, which they touch again (a start: 1.7 instead of 2.0 s of processor time).
 const allocation = process.env.GLIBC_TUNABLES ? [`GLIBC_TUNABLES=${process.env.GLIBC_TUNABLES}`] : [];
