@@ -33,11 +33,14 @@ export class ChunkPipeline {
 
   /**
    * Sends a chunk on its way. Call in file order.
-   * @param done called when the chunk is committed or given up.
+   * @param done called when the chunk is committed or given up, which it is at once when this throws.
    * @throws the failure of an earlier chunk.
    */
   add(chunk: Chunk, done: () => void): void {
-    this.#throwFailure();
+    if (this.#failure) {
+      done();
+      throw this.#failure.error;
+    }
     const parsing = this.#steps.parse(chunk);
     const { bytes, table, ...place } = chunk;
     const admitted = this.#lastAdmission.then(async () => {
@@ -65,7 +68,7 @@ export class ChunkPipeline {
   /** Waits until all chunks are committed. @throws the first failure. */
   async drain(): Promise<void> {
     await this.settle();
-    this.#throwFailure();
+    if (this.#failure) throw this.#failure.error;
   }
 
   async #load(place: ChunkPlace, parsed: ParsedChunk, { contested, earlier, settle }: Admission): Promise<void> {
@@ -87,9 +90,5 @@ export class ChunkPipeline {
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-  }
-
-  #throwFailure(): void {
-    if (this.#failure) throw this.#failure.error;
   }
 }

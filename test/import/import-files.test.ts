@@ -320,4 +320,18 @@ t.test('past MAX_ROW_ERRORS, past MAX_UNPACKED_SIZE: failed, with counters that 
   t.equal((await app.sql`SELECT FROM users`).length, large.successful);
 });
 
+t.test('jobs that fail while their pipeline is full leave it to the next ones', async (t) => {
+  const settings = { IMPORT_WORKERS: '1', IMPORT_CONNECTIONS: '1', IMPORT_BATCH_SIZE: '2', MAX_ROW_ERRORS: '5' };
+  const app = await build(t, settings);
+  const bad = ndjson(...Array.from({ length: 40 }, (_, n) => ({ id: id(n) })));
+  // More of them than there are chunks in flight.
+  for (let n = 0; n < 6; n++) {
+    const job = await importFile(app, { resource: 'users', name: 'bad.ndjson', content: bad });
+    t.match(job, { status: 'failed', failure: { code: 'too_many_errors' } });
+  }
+  const good = ndjson(...Array.from({ length: 40 }, (_, n) => user(n)));
+  const job = await importFile(app, { resource: 'users', name: 'good.ndjson', content: good });
+  t.match(job, { status: 'completed', successful: 40 });
+});
+
 t.end();
