@@ -3,6 +3,7 @@
 import fp from 'fastify-plugin';
 import { Piscina } from 'piscina';
 import { type ChunkMemory, createChunkMemory } from '../src/import/chunk-memory.ts';
+import { isLostThread } from '../src/import/retry-lost-threads.ts';
 import { runInThreads } from '../src/run-in-threads.ts';
 import { Slots } from '../src/slots.ts';
 import { watchStarts } from '../src/watch-starts.ts';
@@ -15,7 +16,7 @@ export interface ParsePool {
    * @throws NoThread.
    */
   parse(request: ParseRequest): Promise<ParsedChunk>;
-  /** Reads a chunk in a thread without loading it. @throws NoThread. */
+  /** Reads a chunk in a thread without loading it, in a second one when that ends meanwhile. @throws NoThread. */
   preview(request: PreviewRequest): Promise<PreviewedChunk>;
   readonly chunkSlots: Slots;
   readonly chunkMemory: ChunkMemory;
@@ -32,6 +33,8 @@ declare module 'fastify' {
 export interface ParsePoolOptions {
   /** URL of what the threads run. Default: workers/parse-chunk.ts. */
   threadFile?: string;
+  /** The same, for previews. Default: workers/preview-chunk.ts. */
+  previewFile?: string;
 }
 
 /** Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that. */
@@ -52,7 +55,7 @@ export default fp<ParsePoolOptions>(
     const runPreview = runInThreads(piscina as unknown as Piscina<PreviewRequest, PreviewedChunk>);
     const runParse = runInThreads(piscina);
     const started = watchStarts(piscina);
-    const previewFile = new URL('../workers/preview-chunk.ts', import.meta.url).href;
+    const previewFile = options.previewFile ?? new URL('../workers/preview-chunk.ts', import.meta.url).href;
     piscina.on('error', (error) => app.log.error({ err: error }, 'A parse thread failed'));
     app.addHook('onClose', async () => {
       await started();
@@ -63,7 +66,14 @@ export default fp<ParsePoolOptions>(
       chunkSlots: new Slots(chunks),
       chunkMemory: createChunkMemory(chunkBytes, chunkRecords * recordStride * Uint32Array.BYTES_PER_ELEMENT, chunks),
       parse: async (request) => await runParse(request, { transferList: [request.bytes.buffer, request.table.buffer] }),
-      preview: async (request) => await runPreview(request, { filename: previewFile }),
+      preview: async (request) => {
+        const read = async () => await runPreview(request, { filename: previewFile });
+        // The sample is still here, unlike a chunk's bytes, when its thread ends.
+        return await read().catch(async (error) => {
+          if (isLostThread(error)) return await read();
+          throw error;
+        });
+      },
     } satisfies ParsePool);
   },
   { name: 'parse-pool' },

@@ -11,7 +11,8 @@ import { breakConnection } from '../src/export/break-connection.ts';
 import { gzipLevel } from '../src/export/encode-rows.ts';
 import { endStalledResponse } from '../src/export/end-stalled-response.ts';
 import { ConnectionsBusy, type OpenOptions, type RowSource } from '../src/export/open-copy.ts';
-import { signalGone } from '../src/http/signal-gone.ts';
+import { clientGone } from '../src/http/signal-gone.ts';
+import { whenOver } from '../src/http/when-over.ts';
 import { problem } from '../src/problems.ts';
 import { Slots } from '../src/slots.ts';
 
@@ -49,11 +50,17 @@ export default fp<StreamPoolOptions>(
     });
 
     app.decorateReply('sendRows', async function (this: FastifyReply, open) {
-      const gone = signalGone(this.raw);
+      const gone = new AbortController();
+      let bytes: Readable | undefined;
+      whenOver(this.raw, () => {
+        // First, and without an error: any but the usual one of a stream that is closed early is logged as a fault of ours.
+        bytes?.destroy();
+        gone.abort(clientGone());
+      });
       try {
-        const bytes = await open({ signal: gone, waitMs: busyWaitMs });
+        bytes = await open({ signal: gone.signal, waitMs: busyWaitMs });
         bytes.once('error', (error) => {
-          if (gone.aborted) return;
+          if (gone.signal.aborted) return;
           this.request.log.error({ err: error }, 'Stream of rows broken off');
           breakConnection(this.raw.socket);
         });

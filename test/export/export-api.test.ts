@@ -9,7 +9,9 @@ import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import type { TablePart } from '../../db/copy-halves.ts';
-import { openTable } from '../../src/export/open-copy.ts';
+import database from '../../plugins/database.ts';
+import streamPool from '../../plugins/stream-pool.ts';
+import { openCopy, openTable } from '../../src/export/open-copy.ts';
 import { openRows } from '../../src/export/open-rows.ts';
 import { parseSelection, splitQuery } from '../../src/export/parse-selection.ts';
 import { formats } from '../../src/resources/formats.ts';
@@ -17,6 +19,8 @@ import { resources } from '../../src/resources/index.ts';
 import { build, shareApps } from '../build.ts';
 import { ended, listen } from '../client.ts';
 import { inThisDatabase } from '../databases.ts';
+import { environment } from '../environment.ts';
+import { httpService } from '../plugins/http-service.ts';
 
 interface ExportStatus {
   job_id: string;
@@ -60,8 +64,8 @@ const busy = async (app: FastifyInstance) =>
   ).length;
 
 /** The response to a GET, once its first bytes are there. */
-async function open(app: FastifyInstance, url: string): Promise<IncomingMessage> {
-  const request = get(new URL(url, await listen(app)));
+async function open(app: FastifyInstance, url: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+  const request = get(new URL(url, await listen(app)), { headers });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   // A reset is an error of the request as well; the response tells.
   request.on('error', () => {});
@@ -154,6 +158,27 @@ t.test('a client that leaves frees its connection', async (t) => {
     await until(async () => (await busy(app)) === 0);
   }
   t.equal((await app.inject('/v1/exports?resource=users&limit=1')).statusCode, 200);
+});
+
+t.test('a client that leaves is no fault of ours', async (t) => {
+  const { connection, config } = await freshFilled(40_000);
+  const { app, logged } = await httpService(t, environment(connection, config.dataDir), async (app) => {
+    await app.register(database);
+    await app.register(streamPool);
+    app.get('/rows', { config: { scope: 'read' } }, async (_, reply) => {
+      return await reply.sendRows(async (options) => await openCopy(app.streams, 'COPY users TO STDOUT', options));
+    });
+  });
+  for (const encoding of ['identity', 'gzip']) {
+    const response = await open(app, '/rows', { 'accept-encoding': encoding });
+    response.destroy();
+    await until(async () => (await busy(app)) === 0);
+  }
+  await until(async () => logged.filter(({ msg }) => msg === 'stream closed prematurely').length === 2);
+  t.same(
+    logged.filter(({ level }) => Number(level) >= 40),
+    [],
+  );
 });
 
 t.test('an export job makes a file to download, whole or in parts', async (t) => {

@@ -10,13 +10,15 @@ import parsePool from '../../plugins/parse-pool.ts';
 import { loadConfig } from '../../src/config.ts';
 import { NoThread } from '../../src/run-in-threads.ts';
 import type { ParseRequest } from '../../workers/messages.ts';
+import type { PreviewRequest } from '../../workers/preview-messages.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 async function openPool(t: Test, threadFile: string) {
   const app = Fastify();
   t.after(async () => await app.close());
   app.decorate('config', loadConfig({ IMPORT_WORKERS: '1' }));
-  await app.register(parsePool, { threadFile: new URL(threadFile, import.meta.url).href });
+  const file = new URL(threadFile, import.meta.url).href;
+  await app.register(parsePool, { threadFile: file, previewFile: file });
   await app.ready();
   return app;
 }
@@ -62,6 +64,15 @@ t.test('while none starts, they learn so', async (t) => {
   await Promise.all([2, 3].map((n) => t.rejects(ask(n), new NoThread())));
   await letStart();
   t.equal(await ask(4), 4, 'the next one finds a thread');
+});
+
+t.test('a preview whose thread ends is read by another', async (t) => {
+  const mark = join(await temporaryFolder(t), 'mark');
+  process.env.DIES_ONCE_FOR = mark;
+  await writeFile(mark, '');
+  const { preview } = (await openPool(t, '../dies-once.ts')).parsePool;
+  t.equal((await preview({} as PreviewRequest)) as unknown, 'read');
+  await t.rejects(access(mark), 'the first one ended');
 });
 
 t.test('a thread is not ended while it starts: that may end the process', async (t) => {
