@@ -2,7 +2,9 @@
 // problems and of refusals of its request; what went wrong inside is for the log alone.
 import type { FastifyError } from 'fastify';
 import { sqlstateOf, verdictOf } from '../../db/sqlstate.ts';
+import { isLostThread } from '../import/retry-lost-threads.ts';
 import { Problem, type ProblemCode, problem } from '../problems.ts';
+import { NoThread } from '../run-in-threads.ts';
 import { explainValidation } from './explain-validation.ts';
 
 const formTooLarge = 'the form has too many parts; send one file and the options of the import';
@@ -67,6 +69,10 @@ function serverFault(error: Error): Problem {
   }
   if (code === 'EMFILE' || code === 'ENFILE') {
     const detail = 'the service has as many files and connections open as it may; try again';
+    return problem('too_busy', detail, {}, { 'retry-after': String(retrySeconds) });
+  }
+  if (error instanceof NoThread || isLostThread(error)) {
+    const detail = 'the threads that read files end, or do not start; try again';
     return problem('too_busy', detail, {}, { 'retry-after': String(retrySeconds) });
   }
   if (verdictOf(error) === 'transient') {

@@ -11,6 +11,7 @@ import { Type } from 'typebox';
 import { openPool } from '../../db/client.ts';
 import { signalGone } from '../../src/http/signal-gone.ts';
 import { problem, problems } from '../../src/problems.ts';
+import { NoThread } from '../../src/run-in-threads.ts';
 import { httpService } from './http-service.ts';
 
 const plainId = /^[\w.:=+/-]{1,128}$/;
@@ -45,6 +46,9 @@ function addRoutes(app: FastifyInstance): void {
   });
   app.get('/throws-text', read, async () => {
     throw secret;
+  });
+  app.get('/no-thread', read, async () => {
+    throw new NoThread();
   });
   app.get('/full-disk', read, async () => await writeFile('/dev/full', 'x'));
 }
@@ -187,6 +191,11 @@ t.test('errors are problems', async (t) => {
 
   t.test('a full disk is 507', { skip: process.platform !== 'linux' }, async (t) => {
     t.match((await app.inject('/full-disk')).json(), { status: 507, code: 'storage_full' });
+  });
+
+  t.test('threads that do not start are 503 with Retry-After', async (t) => {
+    const { statusCode, headers } = await app.inject('/no-thread');
+    t.match({ statusCode, headers }, { statusCode: 503, headers: { 'retry-after': /^\d+$/ } });
   });
 });
 
