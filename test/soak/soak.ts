@@ -39,7 +39,7 @@ export async function openSoak(t: Pick<Test, 'after'>): Promise<Soak> {
   const soaked: Soaked = { app, url: await listen(app), sql, imports: [], exports: [], taken: new Map() };
   // More than the operating system keeps for a client on its way.
   await sql`INSERT INTO users SELECT gen_random_uuid(), 'kept' || n || '@example.com', repeat('name ', 40) || n, 'viewer', true, now(), now()
-    FROM generate_series(1, 15000) n`;
+    FROM generate_series(1, 6000) n`;
   await checkServed(soaked);
   const before = await descriptors();
   const steps = fc.array(anyStep, { minLength: 100, maxLength: 200, size: 'max' });
