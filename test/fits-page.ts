@@ -39,8 +39,8 @@ export function remaining(screen: string): string {
   return text;
 }
 
-/** Of an event stream: of several `progress` in a row, as many as time made them, the first. */
+/** Of an event stream: without the comments that keep it open, and of several `progress` in a row, as many as time made them, the first. */
 export function withoutRepeats(stream: string): string {
   const event = /id: \d+\nevent: progress\ndata: .*\n\n/.source;
-  return stream.replaceAll(new RegExp(`(${event})(?:${event})+`, 'g'), '$1');
+  return stream.replaceAll(/^: \n\n/gm, '').replaceAll(new RegExp(`(${event})(?:${event})+`, 'g'), '$1');
 }
