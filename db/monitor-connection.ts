@@ -3,6 +3,9 @@
 // statement does not wait behind the one before.
 import { type Connection, openPool, type Sql } from './client.ts';
 
+/** What waits for somebody's lock is not kept up for, since whoever asks next waits behind it. */
+const lockTimeoutMs = 200;
+
 export class NoAnswer extends Error {
   constructor(timeoutMs: number) {
     super(`no answer within ${timeoutMs} ms`);
@@ -42,6 +45,6 @@ export class MonitorConnection {
   }
 
   #open(): Sql {
-    return openPool(this.#connection, { max: 1, name: 'bulk monitor' });
+    return openPool(this.#connection, { max: 1, name: 'bulk monitor', lockTimeoutMs });
   }
 }

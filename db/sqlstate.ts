@@ -8,8 +8,9 @@
 export type Verdict = 'row' | 'transient' | 'fatal';
 
 const verdicts: [RegExp, Verdict][] = [
-  // Data exception, integrity constraint violation, WITH CHECK OPTION violation, RAISE EXCEPTION in somebody's trigger.
-  [/^(22|23|44)...$|^P0001$/, 'row'],
+  // Data exception, integrity constraint violation, WITH CHECK OPTION violation, what somebody's trigger raises; a value too
+  // long for somebody's index or full-text column.
+  [/^(22|23|44)...$|^P000[1-4]$|^54000$/, 'row'],
   // Connection exception, transaction rollback (serialization, deadlock), insufficient resources, shutdown, lock time-out,
   // cancelled; a server that was made a standby, a password or database that somebody is changing.
   [/^(08|40|53|57P|28|3D)...?$|^(55P03|25P03|57014|25006)$/, 'transient'],

@@ -6,6 +6,7 @@ import fp from 'fastify-plugin';
 import { findJob, type Job, listJobs } from '../db/jobs.ts';
 import { cancel } from '../src/cancel-job.ts';
 import type { FileStore } from '../src/file-store.ts';
+import { clientGone } from '../src/http/signal-gone.ts';
 import {
   acceptImport,
   checkImportRequest,
@@ -100,8 +101,11 @@ export default fp(
             message: `import of ${asked.fileName} accepted`,
           };
         } finally {
-          if (upload) await storage.uploads.remove(upload.stored.key);
-          await claim.release();
+          try {
+            if (upload) await storage.uploads.remove(upload.stored.key);
+          } finally {
+            await claim.release();
+          }
         }
       },
     );
@@ -186,6 +190,8 @@ async function receive(
     const { resource } = { ...query, ...readOptions(fields) };
     if (resource !== undefined) checkResource(resource);
   };
+  // Of a client that left while the database was asked no event will tell the parser, which would wait for ever.
+  if (request.raw.destroyed) throw clientGone();
   try {
     return await receiveUpload(request.parts({ limits }) as AsyncIterable<UploadPart>, {
       store,

@@ -122,6 +122,8 @@ export default fp(
     }
 
     async function runEntry(type: JobType, jobId: string, signal: AbortSignal): Promise<void> {
+      // An entry whose fetching was under way when the stop began.
+      stopping.signal.throwIfAborted();
       const controller = new AbortController();
       running.set(jobId, controller);
       try {

@@ -24,7 +24,7 @@ export default fp(
     const count = app.createRateLimit({
       max: requestsPerMinute,
       timeWindow: windowSeconds * 1000,
-      keyGenerator: ({ apiKey, ip }) => (apiKey ? `key ${apiKey.name}` : `address ${normalizeIP(ip)}`),
+      keyGenerator: ({ apiKey, ip }) => (apiKey ? `key ${apiKey.name}` : `address ${normalizeIP(ip ?? '')}`),
     });
     const policyHeader = `"${policy}";q=${requestsPerMinute};w=${windowSeconds}`;
 

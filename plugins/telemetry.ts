@@ -5,7 +5,7 @@ import fp from 'fastify-plugin';
 import { Histogram, Registry } from 'prom-client';
 import { NoAnswer } from '../db/monitor-connection.ts';
 import { readServiceFigures, type ServiceFigures } from '../db/service-figures.ts';
-import { verdictOf } from '../db/sqlstate.ts';
+import { sqlstateOf, verdictOf } from '../db/sqlstate.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
 import { versionText } from '../src/help.ts';
 import { whenOver } from '../src/http/when-over.ts';
@@ -80,18 +80,20 @@ export default fp(
       listen: (listener) => void listeners.push(listener),
       tasks,
       async text() {
-        setFigures(await readFigures());
+        const { figures, up } = await readFigures();
+        setFigures(figures, up);
         return await all.metrics();
       },
     } satisfies Telemetry);
 
-    async function readFigures(): Promise<ServiceFigures | null> {
+    async function readFigures(): Promise<{ figures: ServiceFigures | null; up: boolean }> {
       try {
-        return await app.monitor.run(readServiceFigures, figuresTimeoutMs);
+        return { figures: await app.monitor.run(readServiceFigures, figuresTimeoutMs), up: true };
       } catch (error) {
         if (!(error instanceof NoAnswer) && verdictOf(error) !== 'transient') throw error;
         app.log.warn({ err: error }, 'No figures from the database');
-        return null;
+        // 55P03: it answers, but somebody has locked what was asked for.
+        return { figures: null, up: sqlstateOf(error) === '55P03' };
       }
     }
   },

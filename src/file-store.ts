@@ -104,7 +104,7 @@ export class FileStore {
       await syncFolder(this.#folder);
       return { key, bytes, sha256: hash.digest('hex') };
     } catch (error) {
-      await rm(part, { force: true });
+      for (const path of [part, this.path(key)]) await rm(path, { force: true });
       throw error;
     } finally {
       clearInterval(touching);

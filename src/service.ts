@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { versionText } from './help.ts';
+import { closeIdleConnections } from './http/close-idle-connections.ts';
 import { tryListening } from './try-listening.ts';
 
 /** At this part of SHUTDOWN_TIMEOUT open connections are cut, so that the rest can be closed in order. */
@@ -15,6 +16,7 @@ export class Service {
   readonly #config: Config;
   #building: Promise<FastifyInstance> | null = null;
   #app: FastifyInstance | null = null;
+  #closeIdle = () => {};
   #stopping: Promise<boolean> | null = null;
 
   constructor(config: Config) {
@@ -28,6 +30,7 @@ export class Service {
     this.#building = this.#build();
     const app = await this.#building;
     this.#app = app;
+    this.#closeIdle = closeIdleConnections(app.server);
     if (this.#stopping) return;
     try {
       const listenTextResolver = (address: string) => `Listening at ${address}`;
@@ -89,6 +92,7 @@ export class Service {
     try {
       // A start that fails cleans up after itself.
       const app = await this.#building?.catch(() => null);
+      if (app?.server.listening) this.#closeIdle();
       await app?.close();
       app?.log.info('Stopped');
       return true;

@@ -21,6 +21,7 @@ import t, { type Test } from 'tap';
 import { FileStore, FileTooLarge } from '../src/file-store.ts';
 import { parseAllowedHosts } from '../src/remote/allowed-hosts.ts';
 import { type FetchOptions, fetchFile } from '../src/remote/fetch-file.ts';
+import { openRemoteFile } from '../src/remote/open-remote-file.ts';
 import { fileNameOf, parseFileUrl } from '../src/remote/parse-file-url.ts';
 import { isPublicAddress } from '../src/remote/public-address.ts';
 import { RemoteFault } from '../src/remote/remote-fault.ts';
@@ -243,6 +244,13 @@ t.test('more files at once than REMOTE_CONCURRENCY are refused for now', async (
   t.equal((await first).statusCode, 202);
   for (let n = 0; n < 2; n++) t.equal((await fetching('/broken.ndjson')).statusCode, 422, 'one that fails makes room');
   t.equal((await fetching('/users.ndjson')).statusCode, 202);
+});
+
+t.test('a client that has left by the time that a file is asked for is no fault of the process', async (t) => {
+  const asked = { allow: [], stallMs: 1_000, signal: AbortSignal.abort(new Error('gone')) };
+  await t.rejects(openRemoteFile(new URL('http://127.0.0.1/u.csv'), asked), { message: 'gone' });
+  // The look-up fails after that; were nobody to hear it, the process would end.
+  await pause(20);
 });
 
 t.test('what is not public is refused, in one and the same way, and never connected to', async (t) => {

@@ -108,6 +108,25 @@ t.test('PORT=0 logs the port that was picked; SIGTERM ends with 0', async (t) =>
   t.match(service.log.at(-1), { msg: 'Stopped' });
 });
 
+t.test('a stop does not wait for connections that nobody uses', async (t) => {
+  const service = await startService(t, await setUp(t));
+  const { port, hostname } = new URL(service.url);
+  // One that never had a request, and one whose request is answered after the stop has begun.
+  const [unused, busy] = [connect(Number(port), hostname), connect(Number(port), hostname)];
+  for (const socket of [unused, busy]) socket.on('error', () => {});
+  busy.write(
+    'POST /v1/exports HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{',
+  );
+  await Promise.all([once(unused, 'connect'), once(busy, 'connect')]);
+  while (!service.log.some(({ msg }) => msg === 'incoming request')) await pause(10);
+  const stopped = service.stop('SIGTERM');
+  while (!service.log.some(({ msg }) => msg === 'Stopping')) await pause(10);
+  busy.write('}');
+  t.match(String((await once(busy, 'data'))[0]), /^HTTP\/1\.1 400 /);
+  t.equal(await stopped, 0);
+  t.notOk(service.log.some(({ msg }) => String(msg).startsWith('Requests are cut off')));
+});
+
 t.test('for people there are hints', async (t) => {
   const env = { ...(await setUp(t)), LOG_FORMAT: 'pretty', PORT: '0', PATH: process.env.PATH ?? '' };
   const child = spawn(...plainNode(['src/server.ts']), { cwd: join(import.meta.dirname, '..'), env });

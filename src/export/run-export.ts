@@ -85,11 +85,16 @@ async function writeFile(
 ): Promise<{ file: StoredFile; records: number }> {
   written.bytes = 0;
   const { bytes: rows, countRecords } = await openRows(source, requestOf(job), { signal });
-  // The error of either stream arrives on the one that is read.
-  const bytes =
-    readOptions(job).compression === 'gzip' ? pipeline(rows, createGzip({ level: gzipLevel }), () => {}) : rows;
-  const file = await files.write(meter(job, measure(bytes, written)), { signal });
-  return { file, records: countRecords() };
+  try {
+    // The error of either stream arrives on the one that is read.
+    const bytes =
+      readOptions(job).compression === 'gzip' ? pipeline(rows, createGzip({ level: gzipLevel }), () => {}) : rows;
+    const file = await files.write(meter(job, measure(bytes, written)), { signal });
+    return { file, records: countRecords() };
+  } finally {
+    // They keep their connection until somebody ends them: what failed before it read of them has not.
+    rows.destroy();
+  }
 }
 
 async function* measure(source: Readable, written: Written): AsyncGenerator<Uint8Array> {

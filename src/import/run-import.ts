@@ -18,6 +18,7 @@ import type { FileStore } from '../file-store.ts';
 import type { AttemptObserver, JobObserver } from '../job-observer.ts';
 import { tableShapeOf } from '../resource-table.ts';
 import { resourceNamed } from '../resources/index.ts';
+import { NoThread } from '../run-in-threads.ts';
 import type { Slots } from '../slots.ts';
 import { BlockReader } from './block-reader.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -52,7 +53,7 @@ export interface ImportServices {
 
 /**
  * Runs the next attempt of a job. Resolves when the job has ended or is no longer this attempt's.
- * @throws the signal's reason, or a transient error, when the job has not ended and must be handed on.
+ * @throws the signal's reason, NoThread, or a transient error, when the job has not ended and must be handed on.
  */
 export async function runImport(services: ImportServices, jobId: string, signal: AbortSignal): Promise<void> {
   const job = await startAttempt(services.db, 'import', jobId, services.runner);
@@ -81,7 +82,7 @@ export async function runImport(services: ImportServices, jobId: string, signal:
     );
   } catch (error) {
     if (error instanceof Overtaken) return log.info('Import ended or taken over elsewhere');
-    if (signal.aborted || verdictOf(error) === 'transient') throw error;
+    if (signal.aborted || verdictOf(error) === 'transient' || error instanceof NoThread) throw error;
     await end({ ...services, log }, job, { status: 'failed', failure: explainFailure(error, log) }, signal);
   } finally {
     observer.ended();
@@ -193,9 +194,11 @@ async function loadFile(
       pipeline.add(chunk, release);
     }
     await pipeline.drain();
-  } finally {
-    // A file that cannot be read on, a chunk that failed, a stop: what is being loaded is committed all the same.
-    await pipeline.settle();
+  } catch (error) {
+    // A file that cannot be read on, a stop: what is being loaded is committed all the same. A chunk that failed comes first: the
+    // file may have to be read again.
+    await pipeline.drain();
+    throw error;
   }
   return records;
 }

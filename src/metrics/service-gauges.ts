@@ -1,5 +1,5 @@
 // What is read at the moment of a scrape: jobs, queue and sessions from the database, threads from the pool. While the
-// database is away its gauges are left out; bulk_database_up says why.
+// database is away, or its tables are locked, its gauges are left out; bulk_database_up says which.
 import type { Piscina } from 'piscina';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ServiceFigures } from '../../db/service-figures.ts';
@@ -7,8 +7,8 @@ import type { ServiceFigures } from '../../db/service-figures.ts';
 /** An import keeps its upload, an export its file. */
 const folderOf = { import: 'uploads', export: 'exports' } as const;
 
-/** @returns the function that takes over figures just read; null: the database did not answer. */
-export function gaugeService(registry: Registry): (figures: ServiceFigures | null) => void {
+/** @returns the function that takes over figures just read, null where there are none, and whether the database answered. */
+export function gaugeService(registry: Registry): (figures: ServiceFigures | null, up: boolean) => void {
   const registers = [registry];
   const up = new Gauge({ name: 'bulk_database_up', help: 'Whether the database answers', registers });
   const jobs = new Gauge({
@@ -41,8 +41,8 @@ export function gaugeService(registry: Registry): (figures: ServiceFigures | nul
     labelNames: ['pool', 'state'],
     registers,
   });
-  return (figures) => {
-    up.set(figures ? 1 : 0);
+  return (figures, answered) => {
+    up.set(answered ? 1 : 0);
     for (const gauge of [jobs, oldest, stored, queue, sessions]) gauge.reset();
     if (!figures) return;
     for (const type of ['import', 'export'] as const) {

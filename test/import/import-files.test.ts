@@ -174,6 +174,22 @@ t.test('a record that only the database refuses is a row error with its line; it
       'violates seven is refused',
     ],
     [
+      'an assertion of a trigger',
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         ASSERT NEW.name <> 'User 7', 'seven is refused'; RETURN NEW; END $$;
+       CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()`,
+      'DROP FUNCTION refuse CASCADE',
+      'seven is refused',
+    ],
+    [
+      'what a full-text index can hold',
+      `CREATE FUNCTION words(text) RETURNS tsvector LANGUAGE sql IMMUTABLE AS $$ SELECT to_tsvector('simple', string_agg(md5(n::text), ' '))
+         FROM generate_series(1, CASE $1 WHEN 'User 7' THEN 40000 ELSE 1 END) n $$;
+       CREATE INDEX ON users (words(name))`,
+      'DROP FUNCTION words CASCADE',
+      'tsvector',
+    ],
+    [
       'the range of a type',
       'ALTER TABLE users ALTER name TYPE varchar(7)',
       'ALTER TABLE users ALTER name TYPE text',
