@@ -17,7 +17,6 @@ export async function chooseReferenceCheck(sql: Sql, { table, references }: Tabl
   const parents = arrayLiteral(references.map((reference) => reference.table));
   const [facts] = await sql<Record<string, boolean>[]>`
     SELECT
-      ${table}::text = ANY (${parents}::text[]) AS "it refers to itself",
       EXISTS (
         SELECT FROM pg_trigger WHERE tgrelid = relation.oid AND NOT tgisinternal) AS "it has triggers of its own",
       EXISTS (

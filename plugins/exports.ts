@@ -8,6 +8,7 @@ import { ExportPageSchema } from '../src/export/export-view.ts';
 import { asksForJobs, listExports } from '../src/export/list-exports.ts';
 import { openRows } from '../src/export/open-rows.ts';
 import { parseSelection, splitQuery } from '../src/export/parse-selection.ts';
+import { addVary } from '../src/http/add-vary.ts';
 import { nextLink } from '../src/page-link.ts';
 import { mediaTypes } from '../src/resources/formats.ts';
 import { resources } from '../src/resources/index.ts';
@@ -29,11 +30,10 @@ export default fp(
       }
       const asked = parseSelection(resources, splitQuery(query));
       const setHeaders = () =>
-        reply
+        addVary(reply, 'accept-encoding')
           .type(mediaTypes[asked.format])
           .header('content-disposition', `attachment; filename="${fileNameOf(asked.resource.name, asked.format)}"`)
-          .header('cache-control', 'no-store')
-          .header('vary', 'accept-encoding');
+          .header('cache-control', 'no-store');
       // An empty stream: a length of 0 would be said of the file.
       if (request.method === 'HEAD') return setHeaders().send(Readable.from([]));
       return await reply.sendRows(async (options) => {

@@ -2,6 +2,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fp from 'fastify-plugin';
 import { type ErrorCursor, listRowErrors } from '../db/row-errors.ts';
+import { addVary } from '../src/http/add-vary.ts';
 import { ErrorsQuery, ErrorsSchema } from '../src/import/errors-page.ts';
 import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import { hasEnded, listableThrough, viewRowError } from '../src/import/import-view.ts';
@@ -41,7 +42,7 @@ export default fp(
           const report = await openReport(app.streams, job, format, { ...range, limit }, options);
           if (format !== 'json')
             reply.header('content-disposition', `attachment; filename="errors_${job.id}.${format}"`);
-          reply.type(mediaTypes[format]).header('cache-control', 'no-store').header('vary', 'accept-encoding');
+          addVary(reply, 'accept-encoding').type(mediaTypes[format]).header('cache-control', 'no-store');
           return report;
         });
       },

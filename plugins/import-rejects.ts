@@ -6,6 +6,7 @@ import fp from 'fastify-plugin';
 import { Type } from 'typebox';
 import type { Job } from '../db/jobs.ts';
 import { sqlstateOf } from '../db/sqlstate.ts';
+import { addVary } from '../src/http/add-vary.ts';
 import { FileFault } from '../src/import/file-fault.ts';
 import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import type { ImportOptions } from '../src/import/import-options.ts';
@@ -42,11 +43,10 @@ export default fp(
         const { file } = job;
         if (file === null || (await storage.uploads.size(file)) === null) throw uploadGone(job);
         const setHeaders = (format: keyof typeof mediaTypes) =>
-          reply
+          addVary(reply, 'accept-encoding')
             .type(mediaTypes[format])
             .header('content-disposition', contentDisposition(nameOf(job)))
-            .header('cache-control', 'no-store')
-            .header('vary', 'accept-encoding');
+            .header('cache-control', 'no-store');
         if (request.method === 'HEAD') return setHeaders(job.format as keyof typeof mediaTypes).send(Readable.from([]));
         const asked = {
           job: { ...job, file },

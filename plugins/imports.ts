@@ -71,7 +71,10 @@ export default fp(
             if (!claim.earlier) upload = await app.remoteFiles.fetch(remote, meter, request, reply);
           }
           const asked = checkImportRequest(mergeOptions(query, upload ?? remote!));
-          const fingerprint = fingerprintOf(asked, remote ?? upload!.stored);
+          // Whether a remote file is gzipped may be known only once it is fetched, which is not done again.
+          const fingerprint = remote
+            ? fingerprintOf({ ...asked, gzip: false }, remote)
+            : fingerprintOf(asked, upload!.stored);
           if (claim.earlier) {
             assertSameRequest(claim, fingerprint);
             const earlier = await findJob(db, 'import', claim.earlier.jobId, request.jobsOf);

@@ -1,6 +1,7 @@
 // GET /metrics: how many rows there are, as JSON, for people and scripts; the figures of telemetry.ts for Prometheus,
 // which asks for text.
 import fp from 'fastify-plugin';
+import { addVary } from '../src/http/add-vary.ts';
 import { preferredType } from '../src/http/preferred-type.ts';
 import { quiet } from '../src/logger.ts';
 import { toOpenMetrics } from '../src/metrics/open-metrics.ts';
@@ -18,7 +19,7 @@ export default fp(
     const logLevel = quiet(app.config.log.level);
 
     app.get('/metrics', { ...options, logLevel }, async ({ headers, jobsOf }, reply) => {
-      reply.header('vary', 'accept');
+      addVary(reply, 'accept');
       const type = preferredType(headers.accept, types);
       if (type !== 'application/json' && jobsOf !== undefined) {
         throw problem('forbidden', "these figures are of everybody's jobs; they need an API key without an owner");

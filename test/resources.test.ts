@@ -49,7 +49,7 @@ t.test('every definition file of the folder is a resource, in an order that load
     t,
     { name: 'apples', fields: { id, tree: to('trees') } },
     { name: 'pears', fields: { id } },
-    { name: 'trees', fields: { id, garden: to('gardens'), parent: { ...to('trees'), default: null } as Field } },
+    { name: 'trees', fields: { id, garden: { ...to('gardens'), default: null } as Field } },
     { name: 'gardens', fields: { id } },
   );
   t.same(names, ['gardens', 'pears', 'trees', 'apples']);
@@ -65,6 +65,7 @@ t.test('a definition that cannot work stops the start, with its reason', async (
     load(t, { name: 'a', fields: { id, b: to('b') } }, { name: 'b', fields: { id, a: to('a') } }),
     /a, b refer to each other in a circle/,
   );
+  await t.rejects(one({ id, parent: to('ones') }), /ones.parent refers to its own resource/);
   await t.rejects(one({ id, 'not a name': text }), /'not a name' cannot be a name/);
   await t.rejects(one({ id, constructor: text } as Record<string, Field>), /'constructor' cannot be a name/);
   await t.rejects(one({ id, note: text }, { keys: ['id', 'note'] }), /ones.note is a key: it must be/);

@@ -79,11 +79,11 @@ export function checkImportRequest({ resource, fileName, format, delimiter }: Im
 
 /** Equal for requests that ask for the same import of the same content, `sha256` standing for that. */
 export function fingerprintOf(
-  { resource, format, delimiter }: CheckedRequest,
+  { resource, format, gzip, delimiter }: CheckedRequest,
   { sha256 }: Pick<StoredFile, 'sha256'>,
 ): string {
   return createHash('sha256')
-    .update(JSON.stringify([resource, format, delimiter ?? null, sha256]))
+    .update(JSON.stringify([resource, format, gzip, delimiter ?? null, sha256]))
     .digest('hex');
 }
 

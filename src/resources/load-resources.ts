@@ -59,6 +59,8 @@ function checkReferences(resource: Resource, found: ReadonlyMap<string, Resource
     const parent = found.get(reference.resource);
     if (!parent)
       throw new Error(`${resource.name}.${reference.field} refers to ${reference.resource}: no such resource`);
+    if (parent === resource)
+      throw new Error(`${resource.name}.${reference.field} refers to its own resource, which imports cannot follow`);
     if (parent.keys[0] !== 'id' || parent.fields.id?.type !== 'uuid') {
       throw new Error(
         `${resource.name}.${reference.field} refers to ${parent.name}, whose primary key is not a uuid 'id'`,
@@ -71,9 +73,7 @@ function inOrder(found: ReadonlyMap<string, Resource>): Map<string, Resource> {
   const ordered = new Map<string, Resource>();
   const waiting = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   while (waiting.length > 0) {
-    const next = waiting.findIndex((resource) =>
-      referencesOf(resource).every((to) => to.resource === resource.name || ordered.has(to.resource)),
-    );
+    const next = waiting.findIndex((resource) => referencesOf(resource).every((to) => ordered.has(to.resource)));
     const [resource] = next < 0 ? [] : waiting.splice(next, 1);
     if (!resource) throw new Error(`${waiting.map(({ name }) => name).join(', ')} refer to each other in a circle`);
     ordered.set(resource.name, resource);

@@ -65,7 +65,7 @@ t.test("every session of the service has limits, the queue's too", async (t) => 
   t.same(Object.fromEntries(kinds.map(({ kind, limits }) => [kind, limits])), {
     api: usual,
     loaders: ['5s 10s'],
-    monitor: usual,
+    monitor: ['200ms 10s'],
     queue: usual,
     start: usual,
     streams: usual,

@@ -127,6 +127,14 @@ t.test('a streamed export: format, fields, filters, sort, limit, gzip', async (t
   }
 });
 
+t.test('what an answer varies by is told beside what CORS tells', async (t) => {
+  const app = await fresh({ CORS_ORIGIN: 'https://a.example,https://b.example' });
+  for (const url of ['/v1/exports?resource=users', '/metrics']) {
+    const { headers } = await app.inject({ url, headers: { origin: 'https://a.example' } });
+    t.match(headers.vary, /^origin, accept/i, url);
+  }
+});
+
 t.test('an export is one snapshot, whatever is written meanwhile', async (t) => {
   const app = await freshFilled(40_000);
   const response = await open(app, '/v1/exports?resource=users');

@@ -345,7 +345,13 @@ t.test('Idempotency-Key: the same request is answered with its job, another one 
   t.equal(again.statusCode, 200);
   t.equal(again.headers['idempotency-replayed'], 'true');
   t.match(again.json(), { job_id, status: 'completed', successful: 3 });
-  for (const change of [{ content: users(1, 4) }, { resource: 'articles' }, { fields: { format: 'json' } }]) {
+  const changes = [
+    { content: users(1, 4) },
+    { resource: 'articles' },
+    { fields: { format: 'json' } },
+    { name: 'users.ndjson.gz' },
+  ];
+  for (const change of changes) {
     t.match((await post(app, { ...file, ...change, headers })).json(), { status: 422, code: 'idempotency_key_reused' });
   }
   t.equal((await app.inject('/v1/imports')).json().imports.length, 1);
