@@ -1,8 +1,11 @@
 // The typed client against the real service, over real sockets; lost connections are lost.
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { freePort } from '../db/embedded/free-port.ts';
 import {
   BulkChecksumError,
@@ -97,6 +100,33 @@ t.test('what the service refuses is a BulkProblem that says why', async (t) => {
   await t.rejects(client.import(crypto.randomUUID()), { code: 'job_not_found', status: 404 });
   const proxied = changed(async () => new Response('<html>', { status: 502 }));
   await t.rejects(proxied.overview(), { name: 'BulkProblem', code: 'http_502', status: 502 });
+});
+
+t.test('a POST that is led elsewhere is not taken for one that arrived; the error says where to', async (t) => {
+  for (const status of [301, 308]) {
+    const moved = new BulkClient({
+      baseUrl: await serveAlone(t, (request, response) => {
+        request.resume();
+        response.writeHead(status, { location: `${baseUrl.origin}${request.url}?x=1` }).end();
+      }),
+    });
+    const error = {
+      name: 'BulkProblem',
+      code: `http_${status}`,
+      message: new RegExp(`: give ${baseUrl.origin} as the URL`),
+    };
+    await t.rejects(moved.importFile(new File(['id\n'], 'moved.csv'), { resource: 'users' }), error);
+    await t.rejects(moved.startExport({ resource: 'users' }), error);
+    await t.rejects(moved.cancelImport(crypto.randomUUID()), error);
+    t.match(await moved.health(), { status: 'healthy' }, 'a GET is');
+  }
+  const opaque = changed(async () => Object.defineProperty(Response.error(), 'type', { value: 'opaqueredirect' }));
+  await t.rejects(opaque.cancelImport('x'), { message: /give another URL/ }, 'browsers do not say where to');
+
+  const portal = changed(async () => Response.json({ imports: [] }));
+  const nameless = { code: 'http_200', message: /names no job/ };
+  await t.rejects(portal.importFile(new File(['id\n'], 'portal.csv'), { resource: 'users' }), nameless);
+  await t.rejects(portal.startExport({ resource: 'users' }), nameless);
 });
 
 t.test('a service that is busy is asked again, as long as it says when', async (t) => {
@@ -285,6 +315,17 @@ t.test('the file of an export job is resumed where it broke off, and compared wi
 });
 
 t.end();
+
+/** @returns the URL of a server that is none of ours. */
+async function serveAlone(t: Pick<Test, 'after'>, listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 /** The answer as it is when its connection breaks after so many bytes. */
 function cutAfter(answer: Response, bytes: number): Response {

@@ -6,6 +6,7 @@ import { download, findFile } from './download.ts';
 import { queryOf } from './export-query.ts';
 import { type FileSource, openSource, startHash } from './file-source.ts';
 import { Http, type HttpOptions } from './http.ts';
+import { postJob } from './post-job.ts';
 import { type ReceivedFile, readBody, readNdjson, receivedFile } from './read-body.ts';
 import { saveDownload } from './save-file.ts';
 import type {
@@ -135,13 +136,17 @@ export class BulkClient {
     request: ExportRequest,
     { signal, idempotencyKey = crypto.randomUUID() }: CallOptions & { idempotencyKey?: string } = {},
   ): Promise<Pick<Export, 'job_id' | 'status' | 'resource' | 'format'>> {
-    return await this.#http.json('/v1/exports', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
-      body: () => JSON.stringify(request),
-      repeatable: true,
-      signal,
-    });
+    const { job } = await postJob<Pick<Export, 'job_id' | 'status' | 'resource' | 'format'>>(
+      this.#http,
+      '/v1/exports',
+      {
+        headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
+        body: () => JSON.stringify(request),
+        repeatable: true,
+        signal,
+      },
+    );
+    return job;
   }
 
   async export(jobId: string, options: CallOptions = {}): Promise<Export> {

@@ -63,11 +63,15 @@ export class Http {
 
   /** @returns the parsed body. @throws BulkProblem, BulkConnectionError; the signal's reason. */
   async json<Answer>(path: string, request?: HttpRequest): Promise<Answer> {
-    const response = await this.send(path, request);
+    return await this.parse(await this.send(path, request), request?.signal);
+  }
+
+  /** @returns the body of an answer. @throws BulkConnectionError; the signal's reason. */
+  async parse<Answer>(response: Response, signal?: AbortSignal): Promise<Answer> {
     try {
       return (await response.json()) as Answer;
     } catch (error) {
-      if (request?.signal?.aborted) throw error;
+      if (signal?.aborted) throw error;
       throw new BulkConnectionError(`the answer of ${this.#base.origin} broke off`, error);
     }
   }
@@ -106,6 +110,8 @@ export class Http {
     try {
       response = await this.#fetch(url, {
         method,
+        // A POST that follows a redirect may arrive as a GET: nothing would be sent, and that would go well.
+        redirect: method === 'GET' ? 'follow' : 'manual',
         headers: { ...this.#headers, ...headers },
         signal: signal ? AbortSignal.any([signal, refused.signal]) : refused.signal,
         ...(content === undefined ? {} : { body: content, duplex: 'half' as const }),
@@ -115,11 +121,25 @@ export class Http {
       throw new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
     }
     if (response.ok) return response;
-    const problem = await BulkProblem.of(response);
+    const problem = isRedirect(response) ? redirected(response, url, path) : await BulkProblem.of(response);
     // The service may have refused the head of a long file: the rest of it need not be sent.
     refused.abort();
     throw problem;
   }
+}
+
+/** Browsers do not tell more of one that is not followed than that it is one. */
+function isRedirect({ type, status, headers }: Response): boolean {
+  return type === 'opaqueredirect' || (status >= 300 && status < 400 && headers.has('location'));
+}
+
+function redirected({ status, headers }: Response, { href, origin }: URL, path: string): BulkProblem {
+  const location = headers.get('location');
+  const target = location === null ? null : URL.parse(location, href);
+  if (target) target.search = '';
+  const base = target?.href.replace(path, '') ?? 'another URL';
+  const detail = `${origin} leads elsewhere, where a POST is not sent: give ${base} as the URL (BULK_URL)`;
+  return new BulkProblem(status, headers, { detail });
 }
 
 function given(query: Query): [string, string][] {

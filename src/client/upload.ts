@@ -5,6 +5,7 @@ import { formatOfFileName } from '../resources/formats.ts';
 import { type FileSource, type OnBytes, openSource, sha256Of } from './file-source.ts';
 import type { Http } from './http.ts';
 import { encodeForm } from './multipart.ts';
+import { postJob } from './post-job.ts';
 import type { Format, Import, ImportSummary } from './types.ts';
 
 export interface ImportOptions {
@@ -65,21 +66,14 @@ async function send({ http, content, fileName, options }: Upload, key: string | 
   const form = () => encodeForm({ fields: { resource, format, delimiter }, fileName, content, onBytes: onUpload });
   // A stream's boundary is in a header; it is sent once, so its form is made once.
   const { body, headers } = content instanceof Blob ? { body: () => form().body, headers: {} } : single(form());
-  const response = await http.send('/v1/imports', {
-    method: 'POST',
+  const { job, replayed } = await postJob<Pick<Import, 'job_id' | 'status' | 'resource'>>(http, '/v1/imports', {
     body,
     headers: { ...headers, ...(key === null ? {} : { 'idempotency-key': key }) },
     repeatable: key !== null,
     replayable: content instanceof Blob,
     signal,
   });
-  const job = (await response.json()) as Pick<Import, 'job_id' | 'status' | 'resource'>;
-  return {
-    job_id: job.job_id,
-    status: job.status,
-    resource: job.resource,
-    replayed: response.headers.get('idempotency-replayed') === 'true',
-  };
+  return { job_id: job.job_id, status: job.status, resource: job.resource, replayed };
 }
 
 function single({ body, headers }: ReturnType<typeof encodeForm>) {
