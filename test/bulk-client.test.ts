@@ -1,6 +1,7 @@
 // The typed client against the real service, over real sockets; lost connections are lost.
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { openAsBlob } from 'node:fs';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -127,6 +128,30 @@ t.test('a POST that is led elsewhere is not taken for one that arrived; the erro
   const nameless = { code: 'http_200', message: /names no job/ };
   await t.rejects(portal.importFile(new File(['id\n'], 'portal.csv'), { resource: 'users' }), nameless);
   await t.rejects(portal.startExport({ resource: 'users' }), nameless);
+});
+
+t.test('a file that changes while it is sent is an error, and of nothing but the call', async (t) => {
+  const path = join(folder, 'changing.csv');
+  await writeFile(path, Buffer.alloc(30_000_000, 'x'));
+  const sent: number[] = [];
+  const slow = await serveAlone(t, (request) => {
+    sent.push(Number(request.headers['content-length']));
+    request.on('error', () => {});
+    request.once('data', () => {
+      request.pause();
+      void appendFile(path, 'more\n').then(() => request.resume());
+    });
+  });
+  const sending = new BulkClient({ baseUrl: slow });
+  const error = { name: 'Error', message: /^the file changed/ };
+  await t.rejects(sending.importFile(path, { resource: 'users' }), error);
+  t.equal(sent.length, 1, 'that is not tried again');
+  t.ok(sent[0]! > 30_000_000, 'the service knows how much is to come');
+
+  const before = await openAsBlob(path);
+  await appendFile(path, 'more\n');
+  await t.rejects(client.importFile(before, { resource: 'users' }), error, 'already when it is hashed');
+  await t.rejects(client.preview(before), error);
 });
 
 t.test('a service that is busy is asked again, as long as it says when', async (t) => {

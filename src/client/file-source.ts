@@ -30,8 +30,19 @@ export async function openSource(
 export async function sha256Of(content: Blob): Promise<string | null> {
   if (!isNode()) return null;
   const hash = startHash();
-  for await (const piece of content.stream()) hash.update(piece);
+  try {
+    for await (const piece of content.stream()) hash.update(piece);
+  } catch (error) {
+    throw changedFile(error) ?? error;
+  }
   return hash.digest('hex');
+}
+
+/** @returns what it means that a Blob could not be read; null of other errors. @param error of the reader, or of fetch. */
+export function changedFile(error: unknown): Error | null {
+  const { name, cause } = error as Error;
+  const unreadable = name === 'NotReadableError' || (cause as Error | undefined)?.name === 'NotReadableError';
+  return unreadable ? new Error('the file changed, or was removed, while it was sent', { cause: error }) : null;
 }
 
 /** SHA-256, in Node. */

@@ -2,6 +2,7 @@
 // (429, 503 and 409 with Retry-After) or where the connection was lost and the request may be repeated. What is in an
 // answer's body is for the callers.
 import { BulkConnectionError, BulkProblem } from './bulk-problem.ts';
+import { changedFile } from './file-source.ts';
 import { pause } from './pause.ts';
 
 export interface HttpOptions {
@@ -118,7 +119,7 @@ export class Http {
       });
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
+      throw changedFile(error) ?? new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
     }
     if (response.ok) return response;
     const problem = isRedirect(response) ? redirected(response, url, path) : await BulkProblem.of(response);

@@ -1,5 +1,5 @@
 // The form of an upload, fields before the file so that a wrong one is refused before the file is sent.
-import type { OnBytes } from './file-source.ts';
+import { isNode, type OnBytes } from './file-source.ts';
 import type { Body } from './http.ts';
 
 export interface UploadForm {
@@ -9,61 +9,49 @@ export interface UploadForm {
   onBytes?: OnBytes;
 }
 
-/** @returns a body, and the headers that it needs of its own. */
-export function encodeForm(form: UploadForm): { body: Body; headers: Record<string, string> } {
-  return form.content instanceof Blob ? formOfBlob(form, form.content) : formOfStream(form, form.content);
+/** @returns what makes the body, for each attempt anew where the content can be read again; and the headers it needs. */
+export function encodeForm(form: UploadForm): { body: () => Body; headers: Record<string, string> } {
+  // Browsers do not send streams. Node's fetch does not survive a file in a FormData that cannot be read to its end.
+  return form.content instanceof Blob && !isNode() ? formOfBlob(form, form.content) : formOfStream(form);
 }
 
-function formOfBlob({ fields, fileName, onBytes }: UploadForm, content: Blob) {
+function formOfBlob({ fields, fileName }: UploadForm, content: Blob) {
   const body = new FormData();
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) body.set(name, value);
-  // Without a third argument: with it another File would be made of this one.
-  body.set('file', onBytes ? new CountedFile(content, fileName, onBytes) : new File([content], fileName));
-  return { body, headers: {} };
+  body.set('file', content, fileName);
+  return { body: () => body, headers: {} };
 }
 
-/** A file that tells how much of it was read. Node's fetch reads files by stream(); browsers do not, and nothing is told. */
-class CountedFile extends File {
-  readonly #onBytes: OnBytes;
-
-  constructor(content: Blob, name: string, onBytes: OnBytes) {
-    super([content], name);
-    this.#onBytes = onBytes;
-  }
-
-  override stream(): ReturnType<File['stream']> {
-    let sent = 0;
-    const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-      transform: (piece, controller) => {
-        this.#onBytes((sent += piece.byteLength), this.size);
-        controller.enqueue(piece);
-      },
-    });
-    return super.stream().pipeThrough(count);
-  }
-}
-
-function formOfStream({ fields, fileName, onBytes }: UploadForm, content: AsyncIterable<Uint8Array>) {
+function formOfStream({ fields, fileName, content, onBytes }: UploadForm) {
   const boundary = `bulk-${crypto.randomUUID()}`;
   const encoder = new TextEncoder();
+  const named = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const before = encoder.encode(
+    [
+      ...named.map(
+        ([name, value]) => `--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}`,
+      ),
+      `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="${escapeName(fileName)}"\r\n` +
+        'content-type: application/octet-stream\r\n\r\n',
+    ].join('\r\n'),
+  );
+  const after = encoder.encode(`\r\n--${boundary}--\r\n`);
+  const total = content instanceof Blob ? content.size : null;
   async function* parts(): AsyncGenerator<Uint8Array> {
-    for (const [name, value] of Object.entries(fields)) {
-      if (value === undefined) continue;
-      yield encoder.encode(`--${boundary}\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
-    }
-    const disposition = `form-data; name="file"; filename="${escapeName(fileName)}"`;
-    const type = 'application/octet-stream';
-    yield encoder.encode(`--${boundary}\r\ncontent-disposition: ${disposition}\r\ncontent-type: ${type}\r\n\r\n`);
+    yield before;
     let sent = 0;
-    for await (const piece of content) {
+    for await (const piece of content instanceof Blob ? content.stream() : content) {
       yield piece;
-      onBytes?.((sent += piece.byteLength), null);
+      onBytes?.((sent += piece.byteLength), total);
     }
-    yield encoder.encode(`\r\n--${boundary}--\r\n`);
+    yield after;
   }
   return {
-    body: ReadableStream.from(parts()) as Body,
-    headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
+    body: () => ReadableStream.from(parts()) as Body,
+    headers: {
+      'content-type': `multipart/form-data; boundary=${boundary}`,
+      ...(total === null ? {} : { 'content-length': String(before.length + total + after.length) }),
+    },
   };
 }
 

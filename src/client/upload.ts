@@ -19,6 +19,7 @@ export interface ImportOptions {
   idempotencyKey?: string | null;
   /** Imports the same content once more, although that was done before. */
   again?: boolean;
+  /** Not in browsers, which do not tell. */
   onUpload?: OnBytes;
   signal?: AbortSignal;
 }
@@ -63,19 +64,13 @@ interface Upload {
 
 async function send({ http, content, fileName, options }: Upload, key: string | null): Promise<AcceptedImport> {
   const { resource, format, delimiter, onUpload, signal } = options;
-  const form = () => encodeForm({ fields: { resource, format, delimiter }, fileName, content, onBytes: onUpload });
-  // A stream's boundary is in a header; it is sent once, so its form is made once.
-  const { body, headers } = content instanceof Blob ? { body: () => form().body, headers: {} } : single(form());
+  const form = encodeForm({ fields: { resource, format, delimiter }, fileName, content, onBytes: onUpload });
   const { job, replayed } = await postJob<Pick<Import, 'job_id' | 'status' | 'resource'>>(http, '/v1/imports', {
-    body,
-    headers: { ...headers, ...(key === null ? {} : { 'idempotency-key': key }) },
+    body: form.body,
+    headers: { ...form.headers, ...(key === null ? {} : { 'idempotency-key': key }) },
     repeatable: key !== null,
     replayable: content instanceof Blob,
     signal,
   });
   return { job_id: job.job_id, status: job.status, resource: job.resource, replayed };
-}
-
-function single({ body, headers }: ReturnType<typeof encodeForm>) {
-  return { body: () => body, headers };
 }
