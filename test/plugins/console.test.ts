@@ -1,4 +1,4 @@
-// The console's files as they are served. What the page does with them: test/tools/console.test.ts, in a browser.
+// The console's files as they are served, and what needs no browser. What the page does: test/tools/console.test.ts, in one.
 import { createHash } from 'node:crypto';
 import t from 'tap';
 import consolePage from '../../plugins/console.ts';
@@ -89,4 +89,22 @@ t.test('the console', async (t) => {
       );
     }
   });
+});
+
+t.test('a column may be called as what every object has; where a record has none the cell is empty', async (t) => {
+  const { PreviewTable } = await import(new URL('../../console/views/import/preview-table.js', import.meta.url).href);
+  const texts: string[] = [];
+  const draw = (node: unknown): void => {
+    if (Array.isArray(node)) node.forEach(draw);
+    else if (typeof node === 'string') texts.push(node);
+    else if (typeof node === 'object' && node !== null) {
+      const { type, props } = node as { type: unknown; props: { children?: unknown } };
+      const isPart = typeof type === 'function' && ['PreviewRow', 'Cell'].includes(type.name);
+      draw(isPart ? type(props) : props.children);
+    }
+  };
+  const columns = ['constructor', 'toString'].map((name) => ({ name, field: null }));
+  const records = [{ record: 1, line: 2, values: { constructor: 'own' }, errors: [] }];
+  draw(PreviewTable({ columns, records, hasResource: false }));
+  t.same(texts.slice(-2), ['own', 'empty']);
 });

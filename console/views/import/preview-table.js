@@ -52,7 +52,7 @@ function PreviewRow({ columns, record: { line, values, errors } }) {
       ${columns.map(
         ({ name, field }, index) => html`
           <td key=${index} class=${field !== null && wrong.has(field) ? 'cell-wrong' : field === null ? 'ignored' : ''}>
-            <${Cell} value=${values[name]} />
+            <${Cell} value=${Object.hasOwn(values, name) ? values[name] : undefined} />
           </td>
         `,
       )}
