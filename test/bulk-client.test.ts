@@ -1,7 +1,7 @@
 // The typed client against the real service, over real sockets; lost connections are lost.
 import { once } from 'node:events';
 import { openAsBlob } from 'node:fs';
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -331,6 +331,28 @@ t.test('the file of an export job is resumed where it broke off, and compared wi
   await writeFile(join(folder, `.begun.csv.${job_id}.part`), whole.subarray(0, 7_000));
   await client.downloadTo(begun, job_id);
   t.same(await readFile(begun), whole, 'by an earlier process');
+
+  const both = join(folder, 'both.csv');
+  await writeFile(join(folder, `.both.csv.${job_id}.part`), whole.subarray(0, 7_000));
+  let downloads = 0;
+  const together = Promise.withResolvers<void>();
+  const meeting = changed(async (url, go) => {
+    if (!url.endsWith('/download')) return await go();
+    if (++downloads === 2) together.resolve();
+    await together.promise;
+    return await go();
+  });
+  await Promise.all([meeting.downloadTo(both, job_id), meeting.downloadTo(both, job_id)]);
+  t.same(await readFile(both), whole, 'two at once do not write into one another');
+
+  const stop = new AbortController();
+  const stopped = client.downloadTo(join(folder, 'stopped.csv'), job_id, {
+    signal: stop.signal,
+    onBytes: () => stop.abort(new Error('stopped')),
+  });
+  await t.rejects(stopped);
+  const parts = (await readdir(folder)).filter((name) => name.endsWith('.part'));
+  t.same(parts, [`.stopped.csv.${job_id}.part`], 'what is there is left for the next call');
 
   await writeFile(join(folder, `.damaged.csv.${job_id}.part`), 'damaged');
   await t.rejects(client.downloadTo(join(folder, 'damaged.csv'), job_id), BulkChecksumError);

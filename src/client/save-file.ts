@@ -33,7 +33,8 @@ export async function saveFile(path: string, open: () => Bytes | Promise<Bytes>)
 }
 
 /**
- * The same for a download that can be gone on with: what breaks off stays, for the next call with this `name`.
+ * The same for a download that can be gone on with: what breaks off stays, for the next call with this `name`. A call
+ * meanwhile begins anew.
  * @param open gives the bytes from `offset` on, those before being in `hash`; throws after the last when they are damaged.
  */
 export async function saveDownload(
@@ -46,13 +47,17 @@ export async function saveDownload(
   const { rename, rm } = nodeModule('node:fs').promises;
   const { replaced } = await targetOf(path);
   if (replaced === null) return await write(path, () => counted(open(startHash(), 0), 0, total, onBytes));
-  const part = besides(replaced, `${name}.part`);
-  const { hash, bytes } = await hashOf(part);
+  const left = besides(replaced, `${name}.part`);
+  // One call alone may go on with it. A name of its own keeps another one from writing into the same file.
+  const part = besides(replaced, `${name}.${crypto.randomUUID()}.part`);
+  await rename(left, part).catch(unlessMissing);
   try {
+    const { hash, bytes } = await hashOf(part);
     await write(part, () => counted(open(hash, bytes), bytes, total, onBytes), 'a');
   } catch (error) {
     // To go on with damaged bytes would be damaged for ever.
     if ((error as Error).name === 'BulkChecksumError') await rm(part, { force: true });
+    else await rename(part, left).catch(unlessMissing);
     throw error;
   }
   await rename(part, replaced);
