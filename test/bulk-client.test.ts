@@ -1,7 +1,7 @@
 // The typed client against the real service, over real sockets; lost connections are lost.
 import { once } from 'node:events';
 import { openAsBlob } from 'node:fs';
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -344,6 +344,18 @@ t.test('the file of an export job is resumed where it broke off, and compared wi
   });
   await Promise.all([meeting.downloadTo(both, job_id), meeting.downloadTo(both, job_id)]);
   t.same(await readFile(both), whole, 'two at once do not write into one another');
+
+  const huge = `.huge.csv.${job_id}.part`;
+  await writeFile(join(folder, huge), '');
+  await truncate(join(folder, huge), 2e10);
+  const timeout = { signal: AbortSignal.timeout(200) };
+  await t.rejects(client.downloadTo(join(folder, 'huge.csv'), job_id, timeout), { name: 'TimeoutError' });
+  await rename(join(folder, huge), join(folder, 'huge.csv'));
+  const importing = client.importFile(join(folder, 'huge.csv'), {
+    resource: 'users',
+    signal: AbortSignal.timeout(200),
+  });
+  await t.rejects(importing, { name: 'TimeoutError' }, 'what is read before anything is sent ends too');
 
   const stop = new AbortController();
   const stopped = client.downloadTo(join(folder, 'stopped.csv'), job_id, {

@@ -1,6 +1,9 @@
 // The command `bulk` against the real service. What depends on a process (signals, pipes, a terminal, variables) is tried
 // with one; the rest calls the same function in this process.
+import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -9,6 +12,7 @@ import { freePort } from '../db/embedded/free-port.ts';
 import { followJobs } from '../src/cli/follow-jobs.ts';
 import { Interrupted } from '../src/cli/outcome.ts';
 import { Output } from '../src/cli/output.ts';
+import { runBulk } from '../src/cli/run-bulk.ts';
 import { BulkClient, type ImportState } from '../src/client/index.ts';
 import { writeRecords } from '../testdata/write-records.ts';
 import { build } from './build.ts';
@@ -135,6 +139,26 @@ t.test('Ctrl-C leaves the job running and says how to go on; watching goes on af
   const watched = await watching.ended;
   t.equal(watched.code, 0, watched.stderr);
   t.match(linesOf(watched.stdout).at(-1), { event: 'end', status: 'completed', successful: 10 });
+});
+
+t.test('Ctrl-C ends an export whose output nobody reads', async (t) => {
+  const endless = createServer((_request, response) => {
+    const go = () => response.write('x'.repeat(65_536), (error) => error ?? setImmediate(go));
+    go();
+  }).listen(0, '127.0.0.1');
+  await once(endless, 'listening');
+  t.after(() => {
+    endless.closeAllConnections();
+    endless.close();
+  });
+  const { port } = endless.address() as AddressInfo;
+  const stop = new AbortController();
+  const stdout = new PassThrough();
+  const surroundings = { stdin: () => stdout, stdout, stderr: new PassThrough().resume(), signal: stop.signal };
+  const exporting = runBulk(['export', 'users', '--url', `127.0.0.1:${port}`], surroundings);
+  while (!stdout.writableNeedDrain) await pause(5);
+  stop.abort(new Interrupted('SIGINT'));
+  t.equal(await Promise.race([exporting, pause(5_000, 'goes on')]), 130);
 });
 
 t.test('watching several jobs ends when it cannot go on for one of them', async (t) => {

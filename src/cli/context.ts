@@ -45,7 +45,7 @@ export function createContext(
   const json = writesJson(kind, stdout);
   // Bars are for a person who looks; --progress draws them where it cannot be told that somebody does.
   const bars = progress ?? (stderr.isTTY === true && !json);
-  const output = new Output({ json, bars, stdout, stderr });
+  const output = new Output({ json, bars, stdout, stderr, signal });
   const client = new BulkClient({
     baseUrl: url,
     // An empty variable is one that is not set.

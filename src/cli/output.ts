@@ -14,6 +14,8 @@ export interface OutputOptions {
   bars: boolean;
   stdout: TerminalStream;
   stderr: TerminalStream;
+  /** Ends the wait for whoever reads stdout. */
+  signal?: AbortSignal;
 }
 
 export class Output {
@@ -46,8 +48,8 @@ export class Output {
   /** Bytes as they are, under back-pressure. @throws EPIPE when nobody reads them any more. */
   async write(content: string | Uint8Array): Promise<void> {
     if (this.#closed) throw this.#closed;
-    const { stdout } = this.#options;
-    if (!stdout.write(content)) await once(stdout, 'drain');
+    const { stdout, signal } = this.#options;
+    if (!stdout.write(content)) await once(stdout, 'drain', { signal });
     if (this.#closed) throw this.#closed;
   }
 

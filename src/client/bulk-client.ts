@@ -1,5 +1,6 @@
 // The service as a typed object. Runs on fetch alone, in Node and in browsers; what needs Node (paths, hashing of large
 // files) says so. All methods throw BulkProblem when the service refuses, BulkConnectionError when it does not answer.
+import type { Hash } from 'node:crypto';
 import { BulkProblem } from './bulk-problem.ts';
 import type { CallOptions, DownloadOptions, ListOptions, PreviewOptions } from './call-options.ts';
 import { download, findFile } from './download.ts';
@@ -185,9 +186,9 @@ export class BulkClient {
    */
   async downloadTo(path: string, jobId: string, { signal, onBytes }: DownloadOptions = {}): Promise<Export> {
     const job = await findFile(this.#http, jobPath('exports', jobId), signal);
-    await saveDownload(path, job.job_id, job.bytes, onBytes, (hash, offset) =>
-      download(this.#http, jobPath('exports', jobId), { hash, offset, sha256: job.sha256, signal }),
-    );
+    const open = (hash: Hash, offset: number) =>
+      download(this.#http, jobPath('exports', jobId), { hash, offset, sha256: job.sha256, signal });
+    await saveDownload(path, job.job_id, job.bytes, onBytes, open, signal);
     return job;
   }
 

@@ -26,12 +26,15 @@ export async function openSource(
   return { content: source, fileName: typeof name === 'string' && name !== '' ? name : null };
 }
 
-/** @returns hexadecimal; null where nothing can hash that much without holding it: browsers. */
-export async function sha256Of(content: Blob): Promise<string | null> {
+/** @returns hexadecimal; null where nothing can hash that much without holding it: browsers. @throws the signal's reason. */
+export async function sha256Of(content: Blob, signal?: AbortSignal): Promise<string | null> {
   if (!isNode()) return null;
   const hash = startHash();
   try {
-    for await (const piece of content.stream()) hash.update(piece);
+    for await (const piece of content.stream()) {
+      signal?.throwIfAborted();
+      hash.update(piece);
+    }
   } catch (error) {
     throw changedFile(error) ?? error;
   }

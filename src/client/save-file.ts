@@ -43,6 +43,7 @@ export async function saveDownload(
   total: number,
   onBytes: ((received: number, total: number) => void) | undefined,
   open: (hash: Hash, offset: number) => Bytes,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { rename, rm } = nodeModule('node:fs').promises;
   const { replaced } = await targetOf(path);
@@ -52,7 +53,7 @@ export async function saveDownload(
   const part = besides(replaced, `${name}.${crypto.randomUUID()}.part`);
   await rename(left, part).catch(unlessMissing);
   try {
-    const { hash, bytes } = await hashOf(part);
+    const { hash, bytes } = await hashOf(part, signal);
     await write(part, () => counted(open(hash, bytes), bytes, total, onBytes), 'a');
   } catch (error) {
     // To go on with damaged bytes would be damaged for ever.
@@ -63,11 +64,12 @@ export async function saveDownload(
   await rename(part, replaced);
 }
 
-async function hashOf(path: string): Promise<{ hash: Hash; bytes: number }> {
+async function hashOf(path: string, signal?: AbortSignal): Promise<{ hash: Hash; bytes: number }> {
   const hash = startHash();
   let bytes = 0;
   try {
     for await (const piece of nodeModule('node:fs').createReadStream(path)) {
+      signal?.throwIfAborted();
       hash.update(piece);
       bytes += piece.length;
     }

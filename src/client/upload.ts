@@ -41,7 +41,7 @@ export async function uploadFile(http: Http, source: FileSource, options: Import
   const once = { http, content, fileName, options };
   if (options.idempotencyKey !== undefined) return await send(once, options.idempotencyKey);
   if (options.again) return await send(once, crypto.randomUUID());
-  const sha256 = content instanceof Blob ? await sha256Of(content) : null;
+  const sha256 = content instanceof Blob ? await sha256Of(content, options.signal) : null;
   if (sha256 === null) return await send(once, null);
   const { resource, delimiter = '' } = options;
   const named = formatOfFileName(fileName);
