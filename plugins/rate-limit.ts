@@ -24,6 +24,7 @@ export default fp(
     const count = app.createRateLimit({
       max: requestsPerMinute,
       timeWindow: windowSeconds * 1000,
+      // Of a client that has left already there is no address.
       keyGenerator: ({ apiKey, ip }) => (apiKey ? `key ${apiKey.name}` : `address ${normalizeIP(ip ?? '')}`),
     });
     const policyHeader = `"${policy}";q=${requestsPerMinute};w=${windowSeconds}`;

@@ -56,6 +56,17 @@ t.test('a client that leaves while its Idempotency-Key is claimed leaves the key
   t.match(await app.sql`SELECT status FROM bulk.jobs`, [{}], 'one job');
 });
 
+t.test('a file that cannot be removed does not keep the key either', async (t) => {
+  const app = await build(t);
+  const { uploads } = app.storage;
+  const file = { resource: 'users', name: 'u.ndjson', content: user(1), headers: { 'idempotency-key': 'mine' } };
+  const { remove } = uploads;
+  uploads.remove = async () => await Promise.reject(new Error('EIO'));
+  t.equal((await post(app, { ...file, fields: { format: 'xml' } })).statusCode, 500);
+  uploads.remove = remove;
+  t.equal((await post(app, file)).statusCode, 202);
+});
+
 t.test('a damaged end does not hide that a thread ended before', async (t) => {
   const app = await build(t, { IMPORT_BATCH_SIZE: '100', IMPORT_WORKERS: '1' });
   const { parsePool } = app;

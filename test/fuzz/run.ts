@@ -1,23 +1,16 @@
 // The long run: npm run fuzz -- --seed 1 --minutes 10. Ends with the first input that breaks something, shown as small as
 // fast-check can make it; the same seed and time lead there again.
-import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
+import { readSeedAndMinutes } from '../seed-and-minutes.ts';
 import { openTargets } from './targets.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    minutes: { type: 'string', default: '1' },
-  },
-});
-const [seed, minutes] = [Number(values.seed), Number(values.minutes)];
-if (!Number.isInteger(seed) || !(minutes > 0)) throw new Error('--seed takes a whole number, --minutes one above 0');
+const { seed, minutes } = readSeedAndMinutes();
 const totalMs = minutes * 60_000;
 const turnMs = 5_000;
 
 t.setTimeout(0);
-t.test(`fuzzing with seed ${seed} for ${values.minutes} minutes`, { timeout: 0 }, async (t) => {
+t.test(`fuzzing with seed ${seed} for ${minutes} minutes`, { timeout: 0 }, async (t) => {
   const { targets, fileBytes, finish } = await openTargets(t);
   const runs = new Map(targets.map(({ name }) => [name, 0]));
   const endAt = Date.now() + totalMs;

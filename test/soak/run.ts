@@ -1,20 +1,13 @@
 // The long run: npm run soak -- --seed 1 --minutes 10.
-import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import t from 'tap';
+import { readSeedAndMinutes } from '../seed-and-minutes.ts';
 import { openSoak } from './soak.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    minutes: { type: 'string', default: '1' },
-  },
-});
-const [seed, minutes] = [Number(values.seed), Number(values.minutes)];
-if (!Number.isInteger(seed) || !(minutes > 0)) throw new Error('--seed takes a whole number, --minutes one above 0');
+const { seed, minutes } = readSeedAndMinutes();
 
 t.setTimeout(0);
-t.test(`soak with seed ${seed} for ${values.minutes} minutes`, { timeout: 0 }, async (t) => {
+t.test(`soak with seed ${seed} for ${minutes} minutes`, { timeout: 0 }, async (t) => {
   const { property, taken } = await openSoak(t);
   const details = await fc.check(property, {
     seed,
