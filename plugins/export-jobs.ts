@@ -129,8 +129,9 @@ export default fp(
 async function sendFile(files: FileStore, job: Job, request: FastifyRequest, reply: FastifyReply) {
   if (!hasEnded(job)) throw problem('export_not_ready', `the export is ${job.status}; its file is not there yet`);
   if (job.status !== 'completed') throw problem('export_not_ready', `the export was ${job.status}; there is no file`);
+  const expired = () => problem('export_expired', 'the file has expired; ask for a new export');
   const bytes = hasFile(job) ? await files.size(job.file) : null;
-  if (!hasFile(job) || bytes === null) throw problem('export_expired', 'the file has expired; ask for a new export');
+  if (!hasFile(job) || bytes === null) throw expired();
   if (bytes !== job.bytes_total) {
     // It would be taken for the whole of it.
     throw problem('export_expired', 'the stored file is no longer whole; ask for a new export');
@@ -151,5 +152,7 @@ async function sendFile(files: FileStore, job: Job, request: FastifyRequest, rep
     .header('content-length', part.status === 'part' ? part.end - part.start + 1 : bytes);
   if (part.status === 'part') reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${bytes}`);
   if (request.method === 'HEAD') return reply.send();
-  return reply.send(files.read(job.file, part.status === 'part' ? part : undefined));
+  const content = await files.read(job.file, part.status === 'part' ? part : undefined);
+  if (content === null) throw expired();
+  return reply.send(content);
 }

@@ -1,10 +1,10 @@
 // A folder of files with names of our own making. A file appears under its key only when it is complete and on disk;
 // nothing that a client sends ever becomes part of a path.
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream, type Stats } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { access, constants, mkdir, open, opendir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import path from 'node:path';
-import { Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 const partSuffix = '.part';
@@ -129,19 +129,20 @@ export class FileStore {
       const complete = !name.endsWith(partSuffix);
       const key = complete ? name : name.slice(0, -partSuffix.length);
       if (!keyPattern.test(key) || !key.startsWith(this.#keyPrefix)) continue;
-      const found = await statOrNull(path.join(this.#folder, name));
+      const found = await unlessGone(stat(path.join(this.#folder, name)));
       if (found) yield { key, complete, modifiedAt: found.mtime };
     }
   }
 
-  /** A readable stream of the file, or of `start`–`end` (both inclusive) of it. Fails with ENOENT when it is gone. */
-  read(key: string, range?: { start: number; end: number }) {
-    return createReadStream(this.path(key), { ...range, highWaterMark: 256 * 1024 });
+  /** The file, or `start`–`end` (both inclusive) of it; null when it is gone. Open, so that it can be removed meanwhile. */
+  async read(key: string, range?: { start: number; end: number }): Promise<Readable | null> {
+    const file = await unlessGone(open(this.path(key)));
+    return file?.createReadStream({ ...range, highWaterMark: 256 * 1024 }) ?? null;
   }
 
   /** Size in bytes, or null when the file is gone. */
   async size(key: string): Promise<number | null> {
-    return (await statOrNull(this.path(key)))?.size ?? null;
+    return (await unlessGone(stat(this.path(key))))?.size ?? null;
   }
 
   async remove(key: string, complete = true): Promise<void> {
@@ -155,8 +156,8 @@ export class FileStore {
 }
 
 /** null: the file is gone. */
-async function statOrNull(file: string): Promise<Stats | null> {
-  return await stat(file).catch((error: NodeJS.ErrnoException) => {
+async function unlessGone<Found>(finding: Promise<Found>): Promise<Found | null> {
+  return await finding.catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });

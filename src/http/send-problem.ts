@@ -5,7 +5,14 @@ import { securityHeaders } from './security-headers.ts';
 import { toProblem } from './to-problem.ts';
 
 /** Headers that a handler may have set for the file it then could not send. */
-const headersOfContent = ['content-disposition', 'content-encoding', 'content-range', 'last-modified'] as const;
+const headersOfContent = [
+  'accept-ranges',
+  'content-disposition',
+  'content-encoding',
+  'content-range',
+  'etag',
+  'last-modified',
+] as const;
 
 /** Answers a request with the problem that an error means; whatever is not the client's doing is logged. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

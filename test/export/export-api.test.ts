@@ -246,9 +246,22 @@ t.test('an export job makes a file to download, whole or in parts', async (t) =>
     [zipped.job_id, job.job_id],
   );
 
-  const [{ stored }] = await app.sql<
-    [{ stored: string }]
-  >`SELECT file AS stored FROM bulk.jobs WHERE id = ${job.job_id}`;
+  const fileOf = async ({ job_id }: ExportStatus) => {
+    const [{ file }] = await app.sql<[{ file: string }]>`SELECT file FROM bulk.jobs WHERE id = ${job_id}`;
+    return file;
+  };
+  const files = app.storage.exports;
+  const { size } = files;
+  files.size = async (key) => {
+    const bytes = await size.call(files, key);
+    if (key === (await fileOf(zipped))) await files.remove(key);
+    return bytes;
+  };
+  const swept = await app.inject(zipped.download_url);
+  t.match(swept.json(), { status: 410, code: 'export_expired' }, 'the file was removed while it was asked for');
+  t.same([swept.headers.etag, swept.headers['accept-ranges']], [undefined, undefined]);
+
+  const stored = await fileOf(job);
   await truncate(app.storage.exports.path(stored), 10);
   t.match((await app.inject(job.download_url)).json(), { status: 410, code: 'export_expired', detail: /whole/ });
   t.equal((await part({ range: 'bytes=0-4' })).statusCode, 410, 'nor is a part of what is no longer whole');

@@ -233,6 +233,20 @@ t.test('rejected records', async (t) => {
     }
   });
 
+  await t.test('packed where they are wanted so, whatever they begin like', async (t) => {
+    // The bytes of a zlib header (RFC 1950): a number, one in which a text could begin, and those of most files.
+    for (const content of ['80', 'hb', 'x\x01', '{}']) {
+      const { job_id } = await importFile(app, { resource: 'users', name: 'u.ndjson', content });
+      const packed = await rejectsOf(app, job_id, '', { 'accept-encoding': 'deflate, gzip;q=0.5' });
+      t.match(packed.headers, { 'content-encoding': 'gzip', vary: 'accept-encoding' });
+      t.equal(gunzipSync(packed.rawPayload).toString(), content);
+      for (const accepted of ['gzip;q=0, *', 'br', 'identity, gzip;q=0.5']) {
+        const plain = await rejectsOf(app, job_id, '', { 'accept-encoding': accepted });
+        t.same([plain.headers['content-encoding'], plain.body], [undefined, content], accepted);
+      }
+    }
+  });
+
   await t.test('of a job that failed, and of one that is still running', async (t) => {
     const bad = (n: number) => json(n, 'king');
     const broken = await importFile(app, {
