@@ -64,18 +64,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const server = (await runningServer(cluster))!;
     await createDatabase(connect(server.port), passwordFileOf(dataDir));
     log?.info({ port: server.port, dataDir, adopted }, `Embedded PostgreSQL ${adopted ? 'adopted' : 'started'}`);
-    const { pid } = server;
     let stopped: Promise<void> | undefined;
     return {
       connection: connect(server.port),
       stop: () => {
-        stopped ??= stopServer(cluster!, pid).finally(() => lock.release());
+        stopped ??= stopServer(cluster!, server).finally(() => lock.release());
         return stopped;
       },
     };
   } catch (error) {
     const left = cluster && (await runningServer(cluster));
-    if (left) await stopServer(cluster!, left.pid);
+    if (left) await stopServer(cluster!, left);
     await lock.release();
     throw error;
   }
@@ -133,7 +132,7 @@ async function adopt(cluster: Cluster, connect: (port: number) => Connection): P
   const server = await runningServer(cluster);
   if (!server) return false;
   if (server.status === 'ready' && (await answers(connect(server.port), cluster.dir))) return true;
-  await stopServer(cluster, server.pid);
+  await stopServer(cluster, server);
   return false;
 }
 

@@ -10,7 +10,7 @@ import type { Account } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { EmbeddedPostgresFailure } from './embedded-failure.ts';
 import { freePort } from './free-port.ts';
-import { commandOf, isRunning } from './processes.ts';
+import { commandOf, processStart } from './processes.ts';
 
 const run = promisify(execFile);
 
@@ -72,8 +72,13 @@ export async function initCluster(
   await rename(unfinished, dir);
 }
 
-export interface RunningServer {
+export interface ServerProcess {
   pid: number;
+  /** The mark of its start: once it has ended, its pid may be another's. */
+  started: string;
+}
+
+export interface RunningServer extends ServerProcess {
   port: number;
   /** Only `ready` takes connections; `starting` and `stopping` are the others of interest. */
   status: string;
@@ -83,8 +88,9 @@ export interface RunningServer {
 export async function runningServer({ dir }: Cluster): Promise<RunningServer | null> {
   const server = await readPidFile(dir);
   if (!server) return null;
-  if ((await isRunning(server.pid)) && ((await commandOf(server.pid))?.includes(` -D ${dir} -c `) ?? true))
-    return server;
+  const started = await processStart(server.pid);
+  if (started !== null && ((await commandOf(server.pid))?.includes(` -D ${dir} -c `) ?? true))
+    return { ...server, started };
   // PostgreSQL would refuse to start: any process of that pid is a server to it, even one that is dead but not reaped
   // (in a container without an init). Sessions that survive their server are found by their shared memory instead.
   await rm(join(dir, 'postmaster.pid'), { force: true });
@@ -92,7 +98,7 @@ export async function runningServer({ dir }: Cluster): Promise<RunningServer | n
 }
 
 /** postmaster.pid has the lines pid, data folder, start time, port, socket folder, listen address, shared memory, status. */
-async function readPidFile(dir: string): Promise<RunningServer | null> {
+async function readPidFile(dir: string): Promise<Omit<RunningServer, 'started'> | null> {
   const content = await readFile(join(dir, 'postmaster.pid'), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
@@ -106,7 +112,7 @@ async function readPidFile(dir: string): Promise<RunningServer | null> {
  * @param settings `port`: default a free one.
  * @returns once the server takes connections. @throws EmbeddedPostgresFailure with the server's own reason.
  */
-export async function startServer(cluster: Cluster, settings: Record<string, string | number>): Promise<ChildProcess> {
+export async function startServer(cluster: Cluster, settings: Record<string, string | number>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const port = settings.port ?? (await freePort());
     const log = await open(cluster.logFile, 'a');
@@ -122,7 +128,7 @@ export async function startServer(cluster: Cluster, settings: Record<string, str
       });
       await once(child, 'spawn');
       child.unref();
-      if (await becomesReady(cluster, child)) return child;
+      if (await becomesReady(cluster, child)) return;
       const said = (await readFile(cluster.logFile)).subarray(from).toString();
       // Somebody else may take the port between our look and the server's; sessions of a server that was killed take a
       // moment to notice.
@@ -139,11 +145,13 @@ export async function startServer(cluster: Cluster, settings: Record<string, str
 
 async function becomesReady(cluster: Cluster, child: ChildProcess): Promise<boolean> {
   const deadline = Date.now() + patienceMs;
+  const pid = child.pid!;
+  const started = await processStart(pid);
   while (child.exitCode === null && child.signalCode === null) {
     const server = await readPidFile(cluster.dir);
-    if (server?.pid === child.pid && server?.status === 'ready') return true;
+    if (server?.pid === pid && server?.status === 'ready') return true;
     if (Date.now() > deadline) {
-      await stopServer(cluster, child.pid!);
+      if (started !== null) await stopServer(cluster, { pid, started });
       return false;
     }
     await wait(10);
@@ -155,18 +163,20 @@ async function becomesReady(cluster: Cluster, child: ChildProcess): Promise<bool
  * Fast shutdown: sessions are ended, everything is written out. A server that does not come to its end is ended by
  * force; it loses nothing, but recovers at its next start.
  */
-export async function stopServer({ dir, binaries, account }: Cluster, pid: number): Promise<void> {
+export async function stopServer({ dir, binaries, account }: Cluster, server: ServerProcess): Promise<void> {
   if (process.platform === 'win32') {
     // There are no signals; pg_ctl speaks to the server's event object.
     await run(binaries.pg_ctl, ['stop', '-D', dir, '-m', 'fast', '-t', String(patienceMs / 1000)], { ...account });
     return;
   }
-  if (await endsAfter(pid, 'SIGINT', patienceMs)) return;
-  if (await endsAfter(pid, 'SIGQUIT', 10_000)) return;
-  await endsAfter(pid, 'SIGKILL', 10_000);
+  if (await endsAfter(server, 'SIGINT', patienceMs)) return;
+  if (await endsAfter(server, 'SIGQUIT', 10_000)) return;
+  await endsAfter(server, 'SIGKILL', 10_000);
 }
 
-async function endsAfter(pid: number, signal: NodeJS.Signals, timeoutMs: number): Promise<boolean> {
+async function endsAfter({ pid, started }: ServerProcess, signal: NodeJS.Signals, timeoutMs: number): Promise<boolean> {
+  const isRunning = async () => (await processStart(pid)) === started;
+  if (!(await isRunning())) return true;
   try {
     process.kill(pid, signal);
   } catch (error) {
@@ -174,7 +184,7 @@ async function endsAfter(pid: number, signal: NodeJS.Signals, timeoutMs: number)
     throw error;
   }
   const deadline = Date.now() + timeoutMs;
-  while (await isRunning(pid)) {
+  while (await isRunning()) {
     if (Date.now() > deadline) return false;
     await wait(10);
   }

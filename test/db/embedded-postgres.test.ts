@@ -7,8 +7,10 @@ import pg from 'pg';
 import t, { type Test } from 'tap';
 import { type Connection, openPool, type Sql } from '../../db/client.ts';
 import { serverAccount } from '../../db/embedded/account.ts';
+import { findBinaries } from '../../db/embedded/binaries.ts';
+import { stopServer } from '../../db/embedded/cluster.ts';
 import { lockDataDir } from '../../db/embedded/data-dir-lock.ts';
-import { isRunning } from '../../db/embedded/processes.ts';
+import { isRunning, processStart } from '../../db/embedded/processes.ts';
 import {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
@@ -159,6 +161,22 @@ t.test('neither a pid file that names a process of somebody else nor a large log
   if (account) await chown(file, account.uid, account.gid);
   await start(t);
   t.ok((await stat(log)).size < 100_000, 'the log is begun anew');
+});
+
+t.test('a process that has got the pid of a server that ended is left alone', async (t) => {
+  const bystander = spawn('sleep', ['60'], { stdio: 'ignore' });
+  t.after(() => bystander.kill());
+  await once(bystander, 'spawn');
+  const pid = bystander.pid!;
+  const cluster = {
+    ...{ dir: join(dataDir, 'postgres'), logFile: join(dataDir, 'postgres.log') },
+    ...{ binaries: await findBinaries(), account: null },
+  };
+  await stopServer(cluster, { pid, started: 'before' });
+  t.ok(await isRunning(pid));
+  const ended = once(bystander, 'exit');
+  await stopServer(cluster, { pid, started: (await processStart(pid))! });
+  t.same(await ended, [null, 'SIGINT']);
 });
 
 t.test('a lock that nobody alive holds is taken over, by one', async (t) => {
