@@ -133,6 +133,12 @@ export interface Progress {
   reachedBytes: number;
 }
 
+/** Whether the job is still this attempt's to run, by the latest that is committed. */
+export async function holdsJob(tx: TransactionSql, { id, attempt }: Pick<Job, 'id' | 'attempt'>): Promise<boolean> {
+  const found = await tx`SELECT FROM bulk.jobs WHERE id = ${id} AND attempt = ${attempt} AND status = 'processing'`;
+  return found.length > 0;
+}
+
 /**
  * The last statement of a chunk's transaction: counts it, provided that the attempt still holds the job.
  * @returns the job's errors so far; null when it was cancelled or another attempt has begun: roll back.

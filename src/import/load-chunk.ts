@@ -4,8 +4,8 @@
 // Three ways, each only when the one before met a row that the table refuses:
 //   direct   COPY at once, nothing asked before;
 //   probed   keys and references looked up first, what conflicts left out;
-//   halved   what remains is a rule that only the database knows: the rows are loaded in parts under savepoints until
-//            the refused ones stand alone. Bounded: every step loads rows or rejects one.
+//   in parts what remains is a rule that only the database knows: the rows are loaded in parts under savepoints, by
+//            which the refused ones are found.
 import { insertCheckpoint } from '../../db/chunks.ts';
 import type { Sql, TransactionSql } from '../../db/client.ts';
 import type { ConstraintNames } from '../../db/constraint-names.ts';
@@ -24,7 +24,7 @@ import { type Resource, referencesOf } from '../resources/resource.ts';
 import type { ChunkPlace } from './chunk-pipeline.ts';
 import { selectRows } from './chunk-rows.ts';
 import { Overtaken } from './job-fault.ts';
-import { loadHalved } from './load-halved.ts';
+import { loadInParts } from './load-in-parts.ts';
 import { resolveConflicts } from './resolve-conflicts.ts';
 
 /** What the chunks of one attempt have in common. */
@@ -35,6 +35,8 @@ export interface LoadContext {
   references: ReferenceCheck['mode'];
   constraints: ConstraintNames;
   giveWay: GiveWay;
+  /** The process stops, or hands the job on. A chunk that is being loaded is finished, unless that takes long. */
+  signal: AbortSignal;
   observer: Pick<AttemptObserver, 'stagePassed'>;
   /**
    * The last chunks had conflicts, so the next ones are probed before they are copied. Probing a million users takes as
@@ -51,11 +53,11 @@ export interface LoadedChunk {
   jobErrors: number;
 }
 
-type Way = 'direct' | 'probed' | 'halved';
+type Way = 'direct' | 'probed' | 'in parts';
 
 /**
  * @param contested the chunk waited for another one that shares a key with it.
- * @throws Overtaken when the job was cancelled or another attempt runs it; the database's error otherwise.
+ * @throws Overtaken when the job was cancelled or another attempt runs it; the signal's reason; the database's error.
  */
 export async function loadChunk(
   context: LoadContext,
@@ -64,7 +66,7 @@ export async function loadChunk(
   contested: boolean,
 ): Promise<LoadedChunk> {
   const first: Way = context.probeFirst || contested || parsed.keysRepeat ? 'probed' : 'direct';
-  for (const way of ['direct', 'probed', 'halved'] as const) {
+  for (const way of ['direct', 'probed', 'in parts'] as const) {
     if (way === 'direct' && first !== 'direct') continue;
     try {
       let writtenAt = 0;
@@ -76,7 +78,7 @@ export async function loadChunk(
       context.observer.stagePassed(chunk.index, 'commit', performance.now() - writtenAt);
       return done;
     } catch (error) {
-      if (way === 'halved' || verdictOf(error) !== 'row') throw error;
+      if (way === 'in parts' || verdictOf(error) !== 'row') throw error;
       context.probeFirst = true;
     }
   }
@@ -120,10 +122,10 @@ async function load(
   // The references are checked and their rows held: the per-row triggers would find the same (db/reference-check.ts).
   if (asSet) await tx`SET LOCAL session_replication_role = replica`;
 
-  if (way === 'halved') {
-    const halved = await loadHalved(context, tx, parsed, accepted ?? new Uint8Array(parsed.rows).fill(1));
-    accepted = halved.loaded;
-    for (const error of halved.errors) errors.write(error);
+  if (way === 'in parts') {
+    const found = await loadInParts(context, tx, parsed, accepted ?? new Uint8Array(parsed.rows).fill(1));
+    accepted = found.loaded;
+    for (const error of found.errors) errors.write(error);
   } else {
     const rows = accepted?.includes(0) ? selectRows(parsed, rowsOf(accepted)) : parsed.copy;
     if (rows.length > 0) await copyInto(tx, rowTarget(resource), rows);

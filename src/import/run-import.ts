@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { findCheckpoints } from '../../db/chunks.ts';
 import type { Connection, Sql } from '../../db/client.ts';
 import { findConstraintNames } from '../../db/constraint-names.ts';
-import { createGiveWay, type GiveWay } from '../../db/give-way.ts';
+import { createGiveWay } from '../../db/give-way.ts';
 import { type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
 import { endEarlierLoaders, openLoaders } from '../../db/loaders.ts';
 import { chooseReferenceCheck } from '../../db/reference-check.ts';
@@ -68,7 +68,10 @@ export async function runImport(services: ImportServices, jobId: string, signal:
   const sql = openLoaders(services.connection, job, services.config.import.connections);
   try {
     await endEarlierLoaders(services.db, job);
-    const context = await prepareLoading(sql, job, createGiveWay(services.connection), log, observer);
+    const context = await prepareLoading(sql, job, {
+      giveWay: createGiveWay(services.connection),
+      ...{ observer, signal, log },
+    });
     const records = await retryLostThreads(async () => {
       const checkpoints = new Checkpoints(await findCheckpoints(services.db, job.id));
       const file = await openUpload(services, job, observer, signal);
@@ -95,16 +98,14 @@ type RunContext = LoadContext & { observer: AttemptObserver };
 async function prepareLoading(
   sql: Sql,
   job: Job,
-  giveWay: GiveWay,
-  log: Logger,
-  observer: AttemptObserver,
+  { log, ...given }: Pick<RunContext, 'giveWay' | 'observer' | 'signal'> & { log: Logger },
 ): Promise<RunContext> {
   const resource = resourceNamed(job.resource);
   const shape = tableShapeOf(resource);
   const { mode, reasons } = await chooseReferenceCheck(sql, shape);
   log.info({ reference_check: mode, ...(reasons.length > 0 ? { because: reasons } : {}) }, 'Import started');
   const constraints = await findConstraintNames(sql, shape, resource.keys);
-  return { sql, job, resource, references: mode, constraints, giveWay, probeFirst: false, observer };
+  return { sql, job, resource, references: mode, constraints, probeFirst: false, ...given };
 }
 
 /** Reads the beginning of the stored file: its format, a CSV's header. */

@@ -1,36 +1,48 @@
-// How a chunk is loaded: keys are looked up before the copy only while chunks have conflicts.
-import t from 'tap';
+// How a chunk is loaded: keys are looked up before the copy only while chunks have conflicts, and what a rule of the
+// database alone refuses is found in parts.
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
 import { openPool } from '../../db/client.ts';
 import { findConstraintNames } from '../../db/constraint-names.ts';
 import type { Job } from '../../db/jobs.ts';
+import { Overtaken } from '../../src/import/job-fault.ts';
 import { type LoadContext, loadChunk } from '../../src/import/load-chunk.ts';
 import { tableShapeOf } from '../../src/resource-table.ts';
 import users from '../../src/resources/users.ts';
 import { parseChunk } from '../../workers/parse-chunk.ts';
 import { createDatabase } from '../databases.ts';
-import { user } from '../numbered.ts';
+import { id, user } from '../numbered.ts';
 import { jobId, makeRequest } from '../workers/chunks.ts';
 
-t.test('a chunk with a conflict has the next ones looked up, one without ends it', async (t) => {
-  const sql = openPool(await createDatabase(t), { max: 1, name: 'test' });
+const place = { byteStart: 0, byteEnd: 1, sourceEnd: 1, firstLine: 1, lastLine: 1 };
+
+/** A job whose chunks are loaded over so many sessions. */
+async function prepare(t: Test, max = 1) {
+  const sql = openPool(await createDatabase(t), { max, name: 'test' });
   t.teardown(async () => await sql.end());
   await sql`INSERT INTO bulk.jobs (id, type, resource, format, status, options) VALUES (${jobId}, 'import', 'users', 'ndjson', 'processing', '{}')`;
   const [job] = await sql<Job[]>`SELECT id, attempt FROM bulk.jobs`;
   const stages: string[] = [];
   const sessions = new Set<number>();
+  const stopping = new AbortController();
   const context: LoadContext = {
     ...{ sql, job: job!, resource: users, references: 'set', probeFirst: false },
     constraints: await findConstraintNames(sql, tableShapeOf(users), users.keys),
     giveWay: async (pid) => void sessions.add(pid),
+    signal: stopping.signal,
     observer: { stagePassed: (_chunk, stage) => stages.push(stage) },
   };
+  return { sql, context, stages, sessions, stopping };
+}
+
+t.test('a chunk with a conflict has the next ones looked up, one without ends it', async (t) => {
+  const { sql, context, stages, sessions } = await prepare(t);
   let [chunks, firstRecord] = [0, 1];
   const load = async (numbers: number[]) => {
     const request = makeRequest(users, { format: 'ndjson', records: numbers.map((n) => user(n)), firstRecord });
-    const place = { index: chunks++, byteStart: 0, byteEnd: 1, sourceEnd: 1, firstLine: 1, lastLine: 1 };
     const { loaded, rejected } = await loadChunk(
       context,
-      { ...place, firstRecord, records: numbers.length },
+      { ...place, index: chunks++, firstRecord, records: numbers.length },
       parseChunk(request, users),
       false,
     );
@@ -62,4 +74,61 @@ t.test('a chunk with a conflict has the next ones looked up, one without ends it
     'told which session loads',
   );
   t.same(await sql`SELECT successful, failed FROM bulk.jobs`, [{ successful: 5011, failed: 5 }]);
+});
+
+t.test('a rule that only the database knows refuses what it refuses, and no more', async (t) => {
+  const { sql, context } = await prepare(t);
+  context.references = 'triggers';
+  await sql`ALTER TABLE users ADD CHECK (name <> 'named')`;
+  await sql.unsafe(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF EXISTS (SELECT FROM added WHERE name = 'unnamed') THEN RAISE 'nobody is told who'; END IF; RETURN NULL;
+    END $$;
+    CREATE TRIGGER late AFTER INSERT ON users REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION refuse()`);
+  let index = 0;
+  const property = fc.asyncProperty(
+    fc.array(fc.constantFrom('U', 'U', 'U', 'named', 'unnamed'), { minLength: 1, maxLength: 40 }),
+    async (names) => {
+      const firstRecord = 1000 * ++index;
+      const records = names.map((name, n) => user(firstRecord + n, { name }));
+      const request = makeRequest(users, { format: 'ndjson', records, firstRecord });
+      await loadChunk(
+        context,
+        { ...place, index, firstRecord, records: names.length },
+        parseChunk(request, users),
+        false,
+      );
+      const refused = names.flatMap((name, n) => (name === 'U' ? [] : [firstRecord + n]));
+      const errors = await sql`SELECT record FROM bulk.row_errors WHERE record >= ${firstRecord} ORDER BY record`;
+      t.same(
+        errors.map(({ record }) => record),
+        refused,
+      );
+      const loaded = await sql`SELECT id FROM users WHERE right(id::text, 9)::int >= ${firstRecord} ORDER BY id`;
+      t.same(
+        loaded.map((row) => row.id),
+        names.flatMap((name, n) => (name === 'U' ? [id(firstRecord + n)] : [])),
+      );
+    },
+  );
+  await fc.assert(property, { numRuns: 20 });
+});
+
+t.test('a chunk whose rows are refused one by one is given up when nobody wants it any more', async (t) => {
+  const { sql, context, stages, stopping } = await prepare(t, 2);
+  await sql`ALTER TABLE users ADD CHECK (name <> 'U')`;
+  const records = Array.from({ length: 3000 }, (_, n) => user(n));
+  const load = async () => {
+    const request = makeRequest(users, { format: 'ndjson', records, firstRecord: 1 });
+    const chunk = { ...place, index: 0, firstRecord: 1, records: records.length };
+    return await loadChunk(context, chunk, parseChunk(request, users), false);
+  };
+  const cancelled = load();
+  await sql`UPDATE bulk.jobs SET status = 'cancelled'`;
+  await t.rejects(cancelled, { message: new Overtaken().message });
+  await sql`UPDATE bulk.jobs SET status = 'processing'`;
+  stopping.abort(new Error('the process stops'));
+  await t.rejects(load(), { message: 'the process stops' });
+  t.notOk(stages.includes('copy'), 'neither was gone through with');
+  t.same(await sql`SELECT chunk FROM bulk.chunks`, []);
 });

@@ -1,9 +1,11 @@
 // Finds the rows that the database refuses by a rule of its own (a CHECK, a domain, a unique index or a trigger that
 // the resource does not know, a neighbour's row that appeared meanwhile), and loads the others. Each part is copied
-// under a savepoint. COPY usually names the refused line: the part is cut there, so the whole costs two COPYs a refused
-// row; where it does not (checks at the end of the statement), the part is halved.
+// under a savepoint. COPY usually names the refused line: what is before it is loaded, and it begins the next part; where
+// it does not (checks at the end of the statement), the part is halved. A part is never longer than twice the last that
+// was loaded, so that the work grows with the rows, however many of them are refused.
 import type { TransactionSql } from '../../db/client.ts';
 import { copyInto } from '../../db/copy.ts';
+import { holdsJob } from '../../db/jobs.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
 import type { ParsedChunk } from '../../workers/messages.ts';
 import { constraintError, duplicateError, type RowError, referenceError } from '../../workers/row-error.ts';
@@ -11,7 +13,10 @@ import { rowTarget } from '../resource-table.ts';
 import { resourceNamed } from '../resources/index.ts';
 import { referencesOf } from '../resources/resource.ts';
 import { inFileOrder, placeOf, selectRows, valueReader } from './chunk-rows.ts';
+import { Overtaken } from './job-fault.ts';
 import type { LoadContext } from './load-chunk.ts';
+
+type PartsContext = Pick<LoadContext, 'resource' | 'constraints' | 'job' | 'signal'>;
 
 /** What the driver tells of a refused row. */
 interface Refusal extends Error {
@@ -21,17 +26,21 @@ interface Refusal extends Error {
   where?: string;
 }
 
+/** How often it is looked at whether all this is still wanted: a row that is refused takes a millisecond. */
+const lookMs = 500;
+
 /**
  * @param accepted 1 for each row to load; not changed.
  * @returns the same without the rows that were refused; the errors in file order.
+ * @throws the signal's reason; Overtaken: this may take much longer than a chunk does elsewhere, and is given up.
  */
-export async function loadHalved(
-  context: Pick<LoadContext, 'resource' | 'constraints'>,
+export async function loadInParts(
+  context: PartsContext,
   tx: TransactionSql,
   chunk: ParsedChunk,
   accepted: Uint8Array,
 ): Promise<{ loaded: Uint8Array; errors: RowError[] }> {
-  const { resource } = context;
+  const { resource, signal, job } = context;
   const target = rowTarget(resource);
   const loaded = accepted.slice();
   const errors: RowError[] = [];
@@ -39,27 +48,34 @@ export async function loadHalved(
   await tx`SET CONSTRAINTS ALL IMMEDIATE`;
 
   const rows = inFileOrder(chunk).filter((row) => accepted[row] === 1);
-  const parts: [from: number, to: number][] = [[0, rows.length]];
-  for (let part = parts.pop(); part; part = parts.pop()) {
-    const [from, to] = part;
-    if (from >= to) continue;
-    const first = rows[from] as number;
+  let lookedAt = performance.now();
+  for (let [from, length] = [0, rows.length]; from < rows.length; ) {
+    if (performance.now() - lookedAt > lookMs) {
+      signal.throwIfAborted();
+      if (!(await holdsJob(tx, job))) throw new Overtaken();
+      lookedAt = performance.now();
+    }
+    const part = rows.slice(from, from + length);
     const refusal = await attempt(tx, async (savepoint) => {
-      await copyInto(savepoint, target, selectRows(chunk, rows.slice(from, to)));
+      await copyInto(savepoint, target, selectRows(chunk, part));
     });
-    if (!refusal) continue;
-    if (to - from === 1) {
-      loaded[first] = 0;
-      errors.push(explain(context, chunk, first, refusal));
+    if (!refusal) {
+      from += part.length;
+      length = 2 * part.length;
       continue;
     }
-    const named = lineOf(refusal, resource.name);
-    const cut = named !== null && named <= to - from ? from + named - 1 : null;
-    // Last in, first out: the earlier part is loaded first, so that the first one wins here as well.
-    if (cut === null) parts.push([from + ((to - from) >> 1), to], [from, from + ((to - from) >> 1)]);
-    else parts.push([cut + 1, to], [cut, cut + 1], [from, cut]);
+    const line = lineOf(refusal, resource.name);
+    const before = line !== null && line <= part.length ? line - 1 : part.length >> 1;
+    // Nothing of its part came before it.
+    if (before === 0) {
+      const row = part[0] as number;
+      loaded[row] = 0;
+      errors.push(explain(context, chunk, row, refusal));
+      from++;
+    }
+    length = before || Math.max(part.length >> 1, 1);
   }
-  return { loaded, errors: errors.sort((a, b) => a.record - b.record) };
+  return { loaded, errors };
 }
 
 /** @returns the refusal, after rolling back to where it began. @throws what is not about the rows. */
@@ -80,12 +96,7 @@ function lineOf({ where }: Refusal, table: string): number | null {
   return Number.isSafeInteger(line) && line > 0 ? line : null;
 }
 
-function explain(
-  { resource, constraints }: Pick<LoadContext, 'resource' | 'constraints'>,
-  chunk: ParsedChunk,
-  row: number,
-  refusal: Refusal,
-): RowError {
+function explain({ resource, constraints }: PartsContext, chunk: ParsedChunk, row: number, refusal: Refusal): RowError {
   const place = placeOf(chunk, row);
   const name = refusal.constraint_name ?? '';
   const key = refusal.code === '23505' ? constraints.keys.get(name) : undefined;
