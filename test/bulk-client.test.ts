@@ -1,10 +1,11 @@
 // The typed client against the real service, over real sockets; lost connections are lost.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { openAsBlob } from 'node:fs';
 import { appendFile, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
 import { freePort } from '../db/embedded/free-port.ts';
@@ -128,6 +129,23 @@ t.test('a POST that is led elsewhere is not taken for one that arrived; the erro
   const nameless = { code: 'http_200', message: /names no job/ };
   await t.rejects(portal.importFile(new File(['id\n'], 'portal.csv'), { resource: 'users' }), nameless);
   await t.rejects(portal.startExport({ resource: 'users' }), nameless);
+});
+
+t.test('a source that fails is told with its own error, and a pipe is no path', async (t) => {
+  async function* failing() {
+    yield Buffer.from('id,email,name,role,created_at\n');
+    throw new RangeError('my source broke');
+  }
+  const options = { resource: 'users', fileName: 'u.csv' };
+  const before = await client.imports();
+  await t.rejects(client.importFile(failing(), options), { name: 'RangeError', message: 'my source broke' });
+  t.same(await client.imports(), before, 'nothing was accepted');
+  const pipe = join(folder, 'pipe.csv');
+  execFileSync('mkfifo', [pipe]);
+  for (const path of [pipe, folder]) {
+    await t.rejects(client.importFile(path, options), { message: `${path} is no ordinary file; give a stream` });
+    await t.rejects(client.preview(path), { name: 'TypeError' });
+  }
 });
 
 t.test('a file that changes while it is sent is an error, and of nothing but the call', async (t) => {
@@ -331,6 +349,20 @@ t.test('the file of an export job is resumed where it broke off, and compared wi
   await writeFile(join(folder, `.begun.csv.${job_id}.part`), whole.subarray(0, 7_000));
   await client.downloadTo(begun, job_id);
   t.same(await readFile(begun), whole, 'by an earlier process');
+
+  // A process that was killed has not given its part back; one that runs still writes it.
+  const killed = join(folder, 'killed.csv');
+  const dead = spawnSync('true').pid;
+  const partOf = (pid: number) => join(folder, `.killed.csv.${job_id}.${pid}.${crypto.randomUUID()}.part`);
+  const [itsPart, running, namesake] = [partOf(dead), partOf(process.ppid), partOf(process.pid)];
+  for (const part of [itsPart, running]) await writeFile(part, whole.subarray(0, 8_000));
+  ranges.length = 3;
+  await cut.downloadTo(killed, job_id);
+  t.same([await readFile(killed), ranges[3]], [whole, 'bytes=8000-'], 'by a process that was killed');
+  t.ok((await readdir(folder)).includes(basename(running)));
+  await rename(running, namesake);
+  await cut.downloadTo(killed, job_id);
+  t.equal(ranges[4], 'bytes=8000-', 'by one that had the pid of this one');
 
   const both = join(folder, 'both.csv');
   await writeFile(join(folder, `.both.csv.${job_id}.part`), whole.subarray(0, 7_000));

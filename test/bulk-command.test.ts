@@ -156,7 +156,7 @@ t.test('Ctrl-C ends an export whose output nobody reads', async (t) => {
   const stdout = new PassThrough();
   const surroundings = { stdin: () => stdout, stdout, stderr: new PassThrough().resume(), signal: stop.signal };
   const exporting = runBulk(['export', 'users', '--url', `127.0.0.1:${port}`], surroundings);
-  while (!stdout.writableNeedDrain) await pause(5);
+  while (stdout.writableLength === 0) await pause(5);
   stop.abort(new Interrupted('SIGINT'));
   t.equal(await Promise.race([exporting, pause(5_000, 'goes on')]), 130);
 });
@@ -251,6 +251,41 @@ t.test('an export is a whole file, or none; who stops reading stops it', async (
   t.match(await reading.ended, { code: 141, stderr: '' });
 });
 
+t.test('what cannot be written to a file is an error, however much of it can', async (t) => {
+  await bulk(['import', await users('many.csv', 2_000, 71)]);
+  // Blocks of 1 KiB (bash) or 512 bytes: a disk that is full in the middle of what is written.
+  const limited = (command: string[]) => ['sh', '-c', 'ulimit -f 101; exec "$@" > full.ndjson', 'sh', ...command];
+  for (const args of [
+    ['export', 'users'],
+    ['export', 'users', '--job', '-o', '-'],
+  ]) {
+    t.match(await start(t, args, { by: limited }).ended, { code: 1, stderr: /EFBIG/ }, args.join(' '));
+  }
+  const appended = (command: string[]) => ['sh', '-c', 'echo first > all.csv; exec "$@" >> all.csv', 'sh', ...command];
+  const args = ['export', 'users', '--fields', 'id', '--format', 'csv', '--limit', '1000'];
+  t.equal((await start(t, args, { by: appended }).ended).code, 0);
+  const lines = (await readFile('all.csv', 'utf8')).split('\n');
+  t.same([lines.slice(0, 2), lines.length], [['first', 'id'], 1_003]);
+});
+
+t.test("an answer that is cut short, or not the service's, is told as that", async (t) => {
+  const line = '{"line":1,"record":1,"code":"csv","message":"m"}\n';
+  let answer = '';
+  const proxy = createServer((_request, response) => response.end(answer)).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.after(() => proxy.close());
+  const service = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  for (answer of [line + line.slice(0, 20), '<html>Sign in</html>']) {
+    for (const args of [['errors', crypto.randomUUID()], ['list']]) {
+      t.match(
+        await bulk([...args, '--url', service]),
+        { code: 4, stderr: /"the answer.* broke off, or is not the service's: / },
+        args.join(' '),
+      );
+    }
+  }
+});
+
 t.test('what cannot be done is said in one line', async (t) => {
   const port = await freePort();
   const refused = await bulk(['list', '--output', 'text', '--url', `127.0.0.1:${port}`]);
@@ -269,6 +304,10 @@ t.test('what cannot be done is said in one line', async (t) => {
     [['status', crypto.randomUUID()], 4, /job_not_found/],
     [['imprt', 'x'], 1, /Did you mean import/],
   ];
+  const fromFolder = (command: string[]) => ['sh', '-c', 'exec "$@" < .', 'sh', ...command];
+  t.match(await start(t, ['import', '-', '-r', 'users', '-f', 'csv'], { by: fromFolder }).ended, {
+    ...{ code: 1, stderr: /stdin is a folder/ },
+  });
   for (const [args, code, stderr] of wrong) t.match(await bulk(args), { code, stdout: '', stderr }, args.join(' '));
   const help = await bulk(['--help']);
   t.equal(help.code, 0);

@@ -1,6 +1,5 @@
 // What the command says. On a terminal text for a person, else JSON lines for a program: one object a line on stdout. Bars
 // and remarks are on stderr, so stdout is never more than what was asked for.
-import { once } from 'node:events';
 import { createLogUpdate } from 'log-update';
 import type { TerminalStream } from './context.ts';
 import { plain } from './plain-text.ts';
@@ -22,7 +21,6 @@ export class Output {
   readonly json: boolean;
   readonly #options: OutputOptions;
   readonly #bars: ReturnType<typeof createLogUpdate> | null;
-  #closed: Error | null = null;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: OutputOptions) {
@@ -31,7 +29,8 @@ export class Output {
     this.#options = options;
     if (bars) giveSize(stderr);
     this.#bars = bars ? createLogUpdate(stderr) : null;
-    stdout.on('error', (error) => (this.#closed = error));
+    // A write tells its own error.
+    stdout.on('error', () => {});
   }
 
   /** Lines of text, on a terminal. */
@@ -45,12 +44,19 @@ export class Output {
     await this.write(`${JSON.stringify(value)}\n`);
   }
 
-  /** Bytes as they are, under back-pressure. @throws EPIPE when nobody reads them any more. */
+  /** Bytes as they are; resolves once they are written. @throws EPIPE when nobody reads them any more; ENOSPC, EFBIG … */
   async write(content: string | Uint8Array): Promise<void> {
-    if (this.#closed) throw this.#closed;
     const { stdout, signal } = this.#options;
-    if (!stdout.write(content)) await once(stdout, 'drain', { signal });
-    if (this.#closed) throw this.#closed;
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const abort = () => reject(signal?.reason);
+      signal?.addEventListener('abort', abort, { once: true });
+      stdout.write(content, (error) => {
+        signal?.removeEventListener('abort', abort);
+        if (error) reject(error);
+        else resolve();
+      });
+    });
   }
 
   /** Something that is worth knowing meanwhile: text on stderr, whatever stdout is. */

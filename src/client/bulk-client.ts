@@ -182,7 +182,7 @@ export class BulkClient {
 
   /**
    * Node: the same into a file, which is there once it is whole and its SHA-256 right. What an earlier call for this job
-   * began (`.<name>.<job>.part`) is gone on with.
+   * began (`.<name>.<job>.part`) is gone on with, also after its process was killed.
    */
   async downloadTo(path: string, jobId: string, { signal, onBytes }: DownloadOptions = {}): Promise<Export> {
     const job = await findFile(this.#http, jobPath('exports', jobId), signal);

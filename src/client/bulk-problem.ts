@@ -57,10 +57,10 @@ export class BulkConnectionError extends Error {
   }
 }
 
-/** The bytes that were received are not those that the service stored. */
+/** The bytes that were received, or written, are not those that the service stored. */
 export class BulkChecksumError extends Error {
-  constructor(expected: string, received: string) {
-    super(`the downloaded file is damaged: its SHA-256 is ${received}, should be ${expected}`);
+  constructor(expected: string | number, received: string | number, what = 'SHA-256') {
+    super(`the downloaded file is damaged: its ${what} is ${received}, should be ${expected}`);
     this.name = 'BulkChecksumError';
   }
 }

@@ -18,8 +18,10 @@ export async function openSource(
   source: FileSource,
 ): Promise<{ content: Blob | AsyncIterable<Uint8Array>; fileName: string | null }> {
   if (typeof source === 'string') {
-    const { openAsBlob } = nodeModule('node:fs');
+    const { openAsBlob, promises } = nodeModule('node:fs');
     const { basename } = nodeModule('node:path');
+    // A pipe would be waited for until somebody writes into it, and the process with it.
+    if (!(await promises.stat(source)).isFile()) throw new TypeError(`${source} is no ordinary file; give a stream`);
     return { content: await openAsBlob(source), fileName: basename(source) };
   }
   const { name } = source as { name?: unknown };
@@ -36,16 +38,37 @@ export async function sha256Of(content: Blob, signal?: AbortSignal): Promise<str
       hash.update(piece);
     }
   } catch (error) {
-    throw changedFile(error) ?? error;
+    throw explainUnread(error);
   }
   return hash.digest('hex');
 }
 
-/** @returns what it means that a Blob could not be read; null of other errors. @param error of the reader, or of fetch. */
-export function changedFile(error: unknown): Error | null {
-  const { name, cause } = error as Error;
+/** What was to be sent could not be read: in the place of its error, which fetch would tell as a lost connection. */
+class SourceFailure extends Error {}
+
+/** What is read of a source on its way out. @throws SourceFailure. */
+export async function* readSource(content: Blob | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content instanceof Blob ? content.stream() : content;
+  } catch (error) {
+    throw new SourceFailure('the source failed', { cause: explainUnread(error) });
+  }
+}
+
+/** @returns the error of the source that made a request fail; null when it failed otherwise. @param error of fetch. */
+export function sourceFailure(error: unknown): { error: unknown } | null {
+  const found = [error, (error as Error).cause].find((one) => one instanceof SourceFailure);
+  if (found) return { error: found.cause };
+  // A Blob that is sent as it is.
+  const unread = explainUnread(error);
+  return unread === error ? null : { error: unread };
+}
+
+/** @returns what it means that a Blob could not be read; other errors as they are. @param error of the reader, or of fetch. */
+function explainUnread(error: unknown): unknown {
+  const { name, cause } = (error ?? {}) as Error;
   const unreadable = name === 'NotReadableError' || (cause as Error | undefined)?.name === 'NotReadableError';
-  return unreadable ? new Error('the file changed, or was removed, while it was sent', { cause: error }) : null;
+  return unreadable ? new Error('the file changed, or was removed, while it was sent', { cause: error }) : error;
 }
 
 /** SHA-256, in Node. */

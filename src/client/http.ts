@@ -2,7 +2,7 @@
 // (429, 503 and 409 with Retry-After) or where the connection was lost and the request may be repeated. What is in an
 // answer's body is for the callers.
 import { BulkConnectionError, BulkProblem } from './bulk-problem.ts';
-import { changedFile } from './file-source.ts';
+import { sourceFailure } from './file-source.ts';
 import { pause } from './pause.ts';
 
 export interface HttpOptions {
@@ -73,7 +73,7 @@ export class Http {
       return (await response.json()) as Answer;
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new BulkConnectionError(`the answer of ${this.#base.origin} broke off`, error);
+      throw new BulkConnectionError(`the answer of ${this.#base.origin} broke off, or is not the service's`, error);
     }
   }
 
@@ -119,7 +119,8 @@ export class Http {
       });
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw changedFile(error) ?? new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
+      const failed = sourceFailure(error);
+      throw failed ? failed.error : new BulkConnectionError(`no answer from ${this.#base.origin}`, error);
     }
     if (response.ok) return response;
     const problem = isRedirect(response) ? redirected(response, url, path) : await BulkProblem.of(response);

@@ -1,5 +1,5 @@
 // The form of an upload, fields before the file so that a wrong one is refused before the file is sent.
-import { isNode, type OnBytes } from './file-source.ts';
+import { isNode, type OnBytes, readSource } from './file-source.ts';
 import type { Body } from './http.ts';
 
 export interface UploadForm {
@@ -40,7 +40,7 @@ function formOfStream({ fields, fileName, content, onBytes }: UploadForm) {
   async function* parts(): AsyncGenerator<Uint8Array> {
     yield before;
     let sent = 0;
-    for await (const piece of content instanceof Blob ? content.stream() : content) {
+    for await (const piece of readSource(content)) {
       yield piece;
       onBytes?.((sent += piece.byteLength), total);
     }

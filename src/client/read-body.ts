@@ -41,14 +41,21 @@ export async function* readBody({ body }: Response, signal?: AbortSignal): Async
   }
 }
 
-/** The values of newline-delimited JSON. */
+/** The values of newline-delimited JSON. @throws BulkConnectionError when it is none, or ends within a line. */
 export async function* readNdjson<Value>(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Value, void, undefined> {
   const decoder = new TextDecoder();
+  const parse = (line: string): Value => {
+    try {
+      return JSON.parse(line);
+    } catch (error) {
+      throw new BulkConnectionError("the answer broke off, or is not the service's", error);
+    }
+  };
   let rest = '';
   for await (const piece of bytes) {
     const lines = (rest + decoder.decode(piece, { stream: true })).split('\n');
     rest = lines.pop() as string;
-    for (const line of lines) yield JSON.parse(line);
+    for (const line of lines) yield parse(line);
   }
-  if (rest !== '') yield JSON.parse(rest);
+  if (rest !== '') yield parse(rest);
 }

@@ -1,6 +1,7 @@
 // Node: files that are there whole or not at all. Bytes go to a file beside the one that is asked for, which takes its place
 // when the last of them is written.
 import type { Hash } from 'node:crypto';
+import { BulkChecksumError } from './bulk-problem.ts';
 import { nodeModule, startHash } from './file-source.ts';
 
 type Bytes = AsyncIterable<Uint8Array>;
@@ -33,8 +34,8 @@ export async function saveFile(path: string, open: () => Bytes | Promise<Bytes>)
 }
 
 /**
- * The same for a download that can be gone on with: what breaks off stays, for the next call with this `name`. A call
- * meanwhile begins anew.
+ * The same for a download that can be gone on with: what breaks off stays, for the next call with this `name`, as does what
+ * a process left that was killed. A call meanwhile begins anew.
  * @param open gives the bytes from `offset` on, those before being in `hash`; throws after the last when they are damaged.
  */
 export async function saveDownload(
@@ -45,23 +46,56 @@ export async function saveDownload(
   open: (hash: Hash, offset: number) => Bytes,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { rename, rm } = nodeModule('node:fs').promises;
+  const { rename, rm, stat } = nodeModule('node:fs').promises;
+  const { basename } = nodeModule('node:path');
   const { replaced } = await targetOf(path);
   if (replaced === null) return await write(path, () => counted(open(startHash(), 0), 0, total, onBytes));
   const left = besides(replaced, `${name}.part`);
   // One call alone may go on with it. A name of its own keeps another one from writing into the same file.
-  const part = besides(replaced, `${name}.${crypto.randomUUID()}.part`);
-  await rename(left, part).catch(unlessMissing);
+  const part = besides(replaced, `${name}.${process.pid}.${crypto.randomUUID()}.part`);
+  inUse.add(basename(part));
   try {
+    for (const abandoned of await abandonedParts(replaced, name)) await rename(abandoned, left).catch(unlessMissing);
+    await rename(left, part).catch(unlessMissing);
     const { hash, bytes } = await hashOf(part, signal);
     await write(part, () => counted(open(hash, bytes), bytes, total, onBytes), 'a');
+    const { size } = await stat(part);
+    // Somebody else may have written into it: a process that this one cannot see, in another container.
+    if (size !== total) throw new BulkChecksumError(total, size, 'size');
+    await rename(part, replaced);
   } catch (error) {
     // To go on with damaged bytes would be damaged for ever.
     if ((error as Error).name === 'BulkChecksumError') await rm(part, { force: true });
     else await rename(part, left).catch(unlessMissing);
     throw error;
+  } finally {
+    inUse.delete(basename(part));
   }
-  await rename(part, replaced);
+}
+
+/** Parts that this process writes: an earlier one may have had its pid. */
+const inUse = new Set<string>();
+
+/** Those of processes that do not run any more. */
+async function abandonedParts(path: string, name: string): Promise<string[]> {
+  const { basename, dirname, join } = nodeModule('node:path');
+  const prefix = basename(besides(path, `${name}.`));
+  const files = await nodeModule('node:fs').promises.readdir(dirname(path));
+  return files.flatMap((file) => {
+    const pid = file.startsWith(prefix) ? /^(\d+)\..+\.part$/.exec(file.slice(prefix.length))?.[1] : undefined;
+    if (pid === undefined) return [];
+    const used = Number(pid) === process.pid ? inUse.has(file) : isRunning(Number(pid));
+    return used ? [] : [join(dirname(path), file)];
+  });
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: somebody else's.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
 }
 
 async function hashOf(path: string, signal?: AbortSignal): Promise<{ hash: Hash; bytes: number }> {
