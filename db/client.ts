@@ -26,6 +26,17 @@ export type TransactionSql = postgres.TransactionSql<{ bigint: number }>;
  */
 export const sessionLimits = { idle_in_transaction_session_timeout: 10_000, lock_timeout: 15_000 };
 
+/**
+ * What the database or the role may say otherwise for its sessions. Dates are read as ISO 8601, and a stream of rows takes as
+ * long as its reader likes; statements that must not are limited one by one (db/time-limit.ts).
+ */
+const sessionSettings = { DateStyle: 'ISO', statement_timeout: '0' };
+
+/** The same for the queue's driver, as a command-line argument of the session. */
+export const sessionOptions = Object.entries(sessionSettings)
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ');
+
 export interface PoolOptions {
   /** Connections at most. */
   max: number;
@@ -74,9 +85,12 @@ export function openPool(
       application_name: name,
       search_path: `"${schema.replaceAll('"', '""')}"`,
       TimeZone: 'UTC',
-      lock_timeout: lockTimeoutMs ?? sessionLimits.lock_timeout,
-      idle_in_transaction_session_timeout:
+      ...sessionSettings,
+      // As texts: the driver leaves out what is 0.
+      lock_timeout: String(lockTimeoutMs ?? sessionLimits.lock_timeout),
+      idle_in_transaction_session_timeout: String(
         idleTransactionTimeoutMs ?? sessionLimits.idle_in_transaction_session_timeout,
+      ),
       tcp_keepalives_idle: 30,
       tcp_keepalives_interval: 10,
       tcp_keepalives_count: 3,

@@ -2,7 +2,7 @@
 // back-pressure, and neither ends as if complete when it is not. A COPY out has a session to itself, given back to the
 // pool when the server is done with the statement, which may be after the stream was destroyed.
 // Relies on the driver's repairs (patches/). Protocol: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
-import { Readable } from 'node:stream';
+import { Readable, Stream } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReservedSql } from 'postgres';
 import type { Sql, TransactionSql } from './client.ts';
@@ -23,17 +23,46 @@ const binaryTrailer = Buffer.from([0xff, 0xff]);
 /**
  * @param parts rows in COPY's text format, or in its binary format without header and trailer, each part ending on the
  *   end of a row: https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS. Not copied, and free once this resolves.
+ * @returns how many rows were kept: fewer than there are when a trigger of the table drops some, or puts them elsewhere.
  * @throws the server's error (`code`, `constraint_name`, `where` …); the driver's when the connection is lost.
  */
 export async function copyInto(
   tx: TransactionSql,
   { schema, table, columns, format }: CopyTarget,
   ...parts: Uint8Array[]
-): Promise<void> {
+): Promise<number> {
   const name = [...(schema === undefined ? [] : [schema]), table].map(quote).join('.');
   const options = format === 'binary' ? ' (FORMAT binary)' : '';
-  const rows = await tx.unsafe(`COPY ${name} (${columns.map(quote).join(', ')}) FROM STDIN${options}`).writable();
+  const query = tx.unsafe(`COPY ${name} (${columns.map(quote).join(', ')}) FROM STDIN${options}`);
+  const completed = completionOf(query);
+  // Told by the stream as well.
+  completed.catch(() => {});
+  const rows = await query.writable();
   await pipeline(format === 'binary' ? [binaryHeader, ...parts, binaryTrailer] : parts, rows);
+  return await completed;
+}
+
+/**
+ * The query's promise is settled with the stream; what the driver settles it with at the statement's end is heard here.
+ * @param over told at once: by the time that a promise tells it the session may run another statement.
+ * @returns the number of rows, once the server is done with the statement.
+ */
+function completionOf(query: ReturnType<Sql['unsafe']>, over: () => void = () => {}): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const driver = query as unknown as { resolve(value: unknown): void; reject(reason: unknown): void };
+  const { resolve: settle, reject: refuse } = driver;
+  driver.resolve = (value) => {
+    settle(value);
+    if (value instanceof Stream) return;
+    over();
+    resolve((value as { count: number }).count);
+  };
+  driver.reject = (reason) => {
+    refuse(reason);
+    over();
+    reject(reason);
+  };
+  return promise;
 }
 
 function quote(identifier: string): string {
@@ -119,23 +148,11 @@ interface RunningCopy {
 /** Runs the statement in the session, and releases that when neither the statement nor its cancelling can follow. */
 function runCopy(session: ReservedSql, statement: string, beforeRelease?: string): RunningCopy {
   const query = session.unsafe(statement);
-  const { promise: finished, resolve, reject } = Promise.withResolvers<number>();
   let running = true;
+  const finished = completionOf(query, () => {
+    running = false;
+  });
   let cancelled: Promise<void> | undefined;
-  // The stream settles the query's promise; what the driver settles it with at the statement's end is heard here.
-  const driver = query as unknown as { resolve(value: unknown): void; reject(reason: unknown): void };
-  const { resolve: settle, reject: refuse } = driver;
-  driver.resolve = (value) => {
-    settle(value);
-    if (value instanceof Readable) return;
-    running = false;
-    resolve((value as { count: number }).count);
-  };
-  driver.reject = (reason) => {
-    refuse(reason);
-    running = false;
-    reject(reason);
-  };
   const release = async () => {
     // The server may act on a cancel request late: by then the session must not run somebody else's statement.
     await cancelled;

@@ -9,17 +9,23 @@ export type Job = Selectable<JobsTable>;
 export type JobType = Job['type'];
 type Db = Kysely<Database>;
 
+/**
+ * Without what an export is of, which its attempts alone need: its filters may be as long as a request, and a list shows a
+ * thousand jobs.
+ */
+const shownColumns = [...jobColumns, sql<object>`options - 'selection'`.as('options')] as const;
+
 const unfinished = ['pending', 'processing'] as const;
 
 export async function createJob(db: Db, job: Insertable<JobsTable>): Promise<Job> {
-  return await db.insertInto('bulk.jobs').values(job).returning(jobColumns).executeTakeFirstOrThrow();
+  return await db.insertInto('bulk.jobs').values(job).returning(shownColumns).executeTakeFirstOrThrow();
 }
 
 /** @param owner whose the job must be; undefined: anybody's. One that is being swept is not found. */
 export async function findJob(db: Db, type: JobType, id: string, owner?: string): Promise<Job | undefined> {
   let query = db
     .selectFrom('bulk.jobs')
-    .select(jobColumns)
+    .select(shownColumns)
     .where('id', '=', id)
     .where('type', '=', type)
     .where('swept_at', 'is', null);
@@ -31,7 +37,7 @@ export async function findJob(db: Db, type: JobType, id: string, owner?: string)
 export async function findJobs(db: Db, ids: readonly string[]): Promise<Job[]> {
   return await db
     .selectFrom('bulk.jobs')
-    .select(jobColumns)
+    .select(shownColumns)
     .where(sql<boolean>`id = ANY (${arrayLiteral(ids)}::uuid[])`)
     .where('swept_at', 'is', null)
     .execute();
@@ -53,7 +59,7 @@ export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
   const { type, status, resource, owner, after, limit } = listing;
   let query = db
     .selectFrom('bulk.jobs')
-    .select(jobColumns)
+    .select(shownColumns)
     .where('type', '=', type)
     .where('swept_at', 'is', null)
     .orderBy('seq', 'desc')
@@ -83,7 +89,7 @@ export async function cancelJob(db: Db, type: JobType, id: string): Promise<Job 
     .where('id', '=', id)
     .where('type', '=', type)
     .where('status', 'in', unfinished)
-    .returning(jobColumns)
+    .returning(shownColumns)
     .executeTakeFirst();
 }
 
@@ -103,7 +109,7 @@ export async function startAttempt(db: Db, type: JobType, id: string, runner: st
     .where('id', '=', id)
     .where('type', '=', type)
     .where('status', 'in', unfinished)
-    .returning(jobColumns)
+    .returning([...jobColumns, 'options'])
     .executeTakeFirst();
 }
 
@@ -120,7 +126,7 @@ export async function endJob(db: Db, job: Pick<Job, 'id' | 'attempt'>, end: JobE
     .where('id', '=', job.id)
     .where('attempt', '=', job.attempt)
     .where('status', '=', 'processing')
-    .returning(jobColumns)
+    .returning(shownColumns)
     .executeTakeFirst();
 }
 

@@ -24,14 +24,13 @@ export async function chooseReferenceCheck(sql: Sql, { table, references }: Tabl
       ) AS "it has a deferrable unique constraint",
       relation.relkind <> 'r' AS "it is not an ordinary table",
       ARRAY(
-        SELECT concat_ws(' ', child_column.attname, parent.relname, parent_column.attname) AS edge
+        SELECT concat_ws(' ', child_column.attname, confrelid::int8, parent_column.attname) AS edge
         FROM pg_constraint
-        JOIN pg_class parent ON parent.oid = confrelid
         JOIN pg_attribute child_column ON child_column.attrelid = conrelid AND child_column.attnum = ANY (conkey)
         JOIN pg_attribute parent_column ON parent_column.attrelid = confrelid AND parent_column.attnum = ANY (confkey)
         WHERE conrelid = relation.oid AND contype = 'f' ORDER BY edge
       ) <> ARRAY(
-        SELECT concat_ws(' ', child, parent, 'id') AS edge
+        SELECT concat_ws(' ', child, to_regclass(quote_ident(parent))::oid::int8, 'id') AS edge
         FROM unnest(${columns}::text[], ${parents}::text[]) AS declared (child, parent) ORDER BY edge
       ) AS "its foreign keys are not exactly the declared ones",
       NOT (rolsuper OR has_parameter_privilege('session_replication_role', 'SET')) AS "the role may not set session_replication_role",

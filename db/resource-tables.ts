@@ -1,6 +1,7 @@
 // The resources' tables live in a schema that may belong to somebody else. Migrations create what is missing and mark
 // it as theirs; whatever stands there already is compared with the definition and never altered or adopted unseen.
 import { type Kysely, sql } from 'kysely';
+import { arrayLiteral } from './array-literal.ts';
 import type { Sql } from './client.ts';
 
 const ownedComment = 'created by bulk-import-export-api';
@@ -85,10 +86,12 @@ async function compareUniques(client: Sql, oid: number, shape: TableShape): Prom
 }
 
 async function compareReferences(client: Sql, oid: number, shape: TableShape): Promise<string[]> {
+  const parents = arrayLiteral(shape.references.map(({ table }) => table));
+  // A table of the same name in another schema is another table.
   const found = await client<{ column: string; table: string }[]>`
-    SELECT attname AS column, relname AS table FROM pg_constraint
+    SELECT attname AS column, parent AS table FROM pg_constraint
     JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]
-    JOIN pg_class parent ON parent.oid = confrelid
+    JOIN unnest(${parents}::text[]) parent ON confrelid = to_regclass(quote_ident(parent))
     WHERE conrelid = ${oid} AND contype = 'f' AND cardinality(conkey) = 1 AND convalidated`;
   return shape.references
     .filter(({ column, table }) => !found.some((key) => key.column === column && key.table === table))

@@ -13,13 +13,15 @@ const verdicts: [RegExp, Verdict][] = [
   [/^(22|23|44)...$|^P000[1-4]$|^54000$/, 'row'],
   // Connection exception, transaction rollback (serialization, deadlock), insufficient resources, shutdown, lock time-out,
   // cancelled; a server that was made a standby, a password or database that somebody is changing.
-  [/^(08|40|53|57P|28|3D)...?$|^(55P03|25P03|57014|25006)$/, 'transient'],
-  // The drivers' own codes; no descriptor left for another connection or file.
-  [/^CONNECT|^ECONN|^(EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EMFILE|ENFILE)$/, 'transient'],
+  [/^(08|40|53|57P|28|3D)...?$|^(55P03|25P0[34]|57014|25006)$/, 'transient'],
+  // The drivers' own codes; what a network may say; no descriptor left for another connection or file.
+  [/^(CONNECT|CERT_|ECONN|EAI_|EHOST|ENET|EADDR|ETIMEDOUT|ENOTFOUND|ENOBUFS|EPIPE|EMFILE|ENFILE)/, 'transient'],
 ];
 
 export function verdictOf(error: unknown): Verdict {
   const code = sqlstateOf(error);
+  // What ends a session, or keeps one from beginning, is never about a row: a database that takes no connections for a while.
+  if (isSqlstate(code) && /^(FATAL|PANIC)$/.test((error as { severity?: string }).severity ?? '')) return 'transient';
   return verdicts.find(([pattern]) => pattern.test(code))?.[1] ?? 'fatal';
 }
 

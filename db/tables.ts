@@ -58,7 +58,7 @@ export interface JobsTable {
 
 /**
  * Columns are always listed: a prepared `SELECT *` fails inside a transaction (0A000) once a newer version has added a
- * column, and that version migrates while this one runs.
+ * column, and that version migrates while this one runs. Of `options` see db/jobs.ts.
  */
 export const jobColumns = [
   'id',
@@ -67,7 +67,6 @@ export const jobColumns = [
   'resource',
   'format',
   'status',
-  'options',
   'owner',
   'attempt',
   'runner',

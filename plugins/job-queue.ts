@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import fp from 'fastify-plugin';
 import type { Transaction } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
-import { sessionLimits } from '../db/client.ts';
+import { sessionLimits, sessionOptions } from '../db/client.ts';
 import type { JobType } from '../db/jobs.ts';
 import { findUnqueued, lockQueueing, type Parents, queueName, requeueOrphaned } from '../db/queue-entries.ts';
 import type { Database } from '../db/tables.ts';
@@ -97,6 +97,7 @@ export default fp(
       createSchema: false,
       // Handed to its driver, though its types do not say so.
       ...sessionLimits,
+      ...{ options: sessionOptions },
       useListenNotify: true,
       superviseIntervalSeconds: 5,
       monitorIntervalSeconds: 5,

@@ -100,6 +100,11 @@ t.test('a role that makes its schemas and tables, and may make none afterwards',
   await serve(t, database, async (run) => {
     t.equal(await checkOf('comments', database), 'set');
     await run();
+    await database.admin`CREATE SCHEMA other`;
+    await database.admin`CREATE TABLE other.users (LIKE users INCLUDING ALL)`;
+    await database.admin`ALTER TABLE articles DROP CONSTRAINT articles_author_id_fkey,
+      ADD FOREIGN KEY (author_id) REFERENCES other.users NOT VALID`;
+    t.equal(await checkOf('articles', database), 'triggers', 'which look into the other table');
   });
   const [role] = await database.admin`
     SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,

@@ -7,6 +7,7 @@ import type { ExportRequest } from './parse-selection.ts';
 import type { Selection } from './selection.ts';
 
 export interface ExportOptions {
+  /** Of a job that is running here: others are read without it (db/jobs.ts). */
   selection: Selection;
   compression: 'gzip' | null;
   /** Of the request. */

@@ -46,8 +46,10 @@ export interface LoadContext {
 }
 
 export interface LoadedChunk {
-  /** Rows that went in; 0 for a chunk that had been committed before. */
+  /** Rows that the table took; 0 for a chunk that had been committed before. */
   loaded: number;
+  /** Of these, how many a trigger of the table's owner dropped, or put elsewhere. */
+  diverted: number;
   rejected: number;
   /** Errors of the whole job so far. */
   jobErrors: number;
@@ -103,11 +105,12 @@ async function load(
     first_record: chunk.firstRecord,
     records: chunk.records,
   });
-  if (pid === null) return { loaded: 0, rejected: 0, jobErrors: 0 };
+  if (pid === null) return { loaded: 0, diverted: 0, rejected: 0, jobErrors: 0 };
   await context.giveWay(pid);
 
   const asSet = context.references === 'set';
   let accepted: Uint8Array | null = null;
+  let kept = 0;
   const errors = new RowErrorWriter(job.id);
   let startedAt = performance.now();
   const pass = (stage: 'look_up' | 'copy') => {
@@ -124,11 +127,11 @@ async function load(
 
   if (way === 'in parts') {
     const found = await loadInParts(context, tx, parsed, accepted ?? new Uint8Array(parsed.rows).fill(1));
-    accepted = found.loaded;
+    ({ loaded: accepted, kept } = found);
     for (const error of found.errors) errors.write(error);
   } else {
     const rows = accepted?.includes(0) ? selectRows(parsed, rowsOf(accepted)) : parsed.copy;
-    if (rows.length > 0) await copyInto(tx, rowTarget(resource), rows);
+    if (rows.length > 0) kept = await copyInto(tx, rowTarget(resource), rows);
   }
   pass('copy');
 
@@ -145,7 +148,7 @@ async function load(
     reachedBytes: chunk.sourceEnd,
   });
   if (jobErrors === null) throw new Overtaken();
-  return { loaded, rejected, jobErrors };
+  return { loaded, diverted: loaded - kept, rejected, jobErrors };
 }
 
 /** The numbers of the rows that are accepted. */

@@ -31,7 +31,7 @@ const lookMs = 500;
 
 /**
  * @param accepted 1 for each row to load; not changed.
- * @returns the same without the rows that were refused; the errors in file order.
+ * @returns the same without the rows that were refused; how many of the others were kept; the errors in file order.
  * @throws the signal's reason; Overtaken: this may take much longer than a chunk does elsewhere, and is given up.
  */
 export async function loadInParts(
@@ -39,7 +39,7 @@ export async function loadInParts(
   tx: TransactionSql,
   chunk: ParsedChunk,
   accepted: Uint8Array,
-): Promise<{ loaded: Uint8Array; errors: RowError[] }> {
+): Promise<{ loaded: Uint8Array; kept: number; errors: RowError[] }> {
   const { resource, signal, job } = context;
   const target = rowTarget(resource);
   const loaded = accepted.slice();
@@ -48,6 +48,7 @@ export async function loadInParts(
   await tx`SET CONSTRAINTS ALL IMMEDIATE`;
 
   const rows = inFileOrder(chunk).filter((row) => accepted[row] === 1);
+  let kept = 0;
   let lookedAt = performance.now();
   for (let [from, length] = [0, rows.length]; from < rows.length; ) {
     if (performance.now() - lookedAt > lookMs) {
@@ -56,10 +57,12 @@ export async function loadInParts(
       lookedAt = performance.now();
     }
     const part = rows.slice(from, from + length);
-    const refusal = await attempt(tx, async (savepoint) => {
-      await copyInto(savepoint, target, selectRows(chunk, part));
-    });
+    const { copied, refusal } = await attempt(
+      tx,
+      async (savepoint) => await copyInto(savepoint, target, selectRows(chunk, part)),
+    );
     if (!refusal) {
+      kept += copied;
       from += part.length;
       length = 2 * part.length;
       continue;
@@ -75,17 +78,17 @@ export async function loadInParts(
     }
     length = before || Math.max(part.length >> 1, 1);
   }
-  return { loaded, errors };
+  return { loaded, kept, errors };
 }
 
-/** @returns the refusal, after rolling back to where it began. @throws what is not about the rows. */
-async function attempt(tx: TransactionSql, run: (tx: TransactionSql) => Promise<void>): Promise<Refusal | null> {
+/** @returns the rows that were kept, or the refusal, after rolling back to where it began. @throws what is not about the rows. */
+async function attempt(tx: TransactionSql, copy: (tx: TransactionSql) => Promise<number>) {
   try {
-    await tx.savepoint(async (savepoint) => await run(savepoint as TransactionSql));
-    return null;
+    const copied = await tx.savepoint(async (savepoint) => await copy(savepoint as TransactionSql));
+    return { copied, refusal: null };
   } catch (error) {
     if (verdictOf(error) !== 'row') throw error;
-    return error as Refusal;
+    return { copied: 0, refusal: error as Refusal };
   }
 }
 

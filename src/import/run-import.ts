@@ -154,6 +154,8 @@ async function loadFile(
     rowOrder: context.references === 'triggers' ? 'reference' : 'key',
   } satisfies Partial<ParseRequest>;
   const now = context.job.created_at.toISOString();
+  let records = 0;
+  let diverted = 0;
   const pipeline = new ChunkPipeline(
     {
       log,
@@ -177,6 +179,7 @@ async function loadFile(
         });
         observer.stagePassed(chunk.index, 'load', performance.now() - startedAt);
         observer.chunkLoaded(chunk.index, done);
+        diverted += done.diverted;
         if (done.jobErrors > config.import.maxRowErrors) {
           throw new JobFault('too_many_errors', `more than ${config.import.maxRowErrors} row errors (MAX_ROW_ERRORS)`);
         }
@@ -185,7 +188,6 @@ async function loadFile(
     },
     signal,
   );
-  let records = 0;
   try {
     for await (const chunk of file.chunks) {
       records += chunk.records;
@@ -195,6 +197,7 @@ async function loadFile(
       pipeline.add(chunk, release);
     }
     await pipeline.drain();
+    if (diverted > 0) log.warn({ rows: diverted }, 'A trigger dropped rows that the table took, or put them elsewhere');
   } catch (error) {
     // A file that cannot be read on, a stop: what is being loaded is committed all the same. A chunk that failed comes first: the
     // file may have to be read again.

@@ -1,6 +1,6 @@
 import { sql as raw } from 'kysely';
 import t from 'tap';
-import { openPool } from '../../db/client.ts';
+import { openPool, type Sql } from '../../db/client.ts';
 import { openKysely } from '../../db/kysely.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
 import { buildApp } from '../../src/app.ts';
@@ -40,32 +40,36 @@ t.test('a transaction that its process forgets gives its locks back', async (t) 
   t.same(limits, { idle: '10s', lock: '15s' }, 'every pool has such a limit, and one on its waiting that is longer');
 });
 
-t.test("every session of the service has limits, the queue's too", async (t) => {
+t.test("every session of the service has its own settings, the queue's too", async (t) => {
   const connection = await createDatabase(t);
   const sql = openPool(connection, { max: 1, name: 'test' });
   t.after(async () => await sql.end());
   await sql.unsafe(`
-    CREATE TABLE public.logins (name text, lock text, idle text);
+    ALTER DATABASE ${connection.database} SET DateStyle = 'German, DMY';
+    ALTER DATABASE ${connection.database} SET statement_timeout = '60s';
+    CREATE TABLE public.logins (name text, lock text, idle text, statement text, dates text);
     CREATE FUNCTION public.note_login() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
       INSERT INTO public.logins VALUES (current_setting('application_name'), current_setting('lock_timeout'),
-        current_setting('idle_in_transaction_session_timeout')); END $$;
+        current_setting('idle_in_transaction_session_timeout'), current_setting('statement_timeout'),
+        split_part(current_setting('DateStyle'), ',', 1)); END $$;
     CREATE EVENT TRIGGER note_login ON login EXECUTE FUNCTION public.note_login()`);
   const app = await buildApp(loadConfig(environment(connection, await temporaryFolder(t))));
   t.after(async () => await app.close());
   const user = '00000000-0000-4000-8000-000000000001,a@example.com,A,admin,2024-01-01T00:00:00Z';
   const content = `id,email,name,role,created_at\n${user}\n`;
   t.match(await importFile(app, { resource: 'users', name: 'users.csv', content }), { successful: 1 });
+  t.equal((await app.inject('/v1/imports')).statusCode, 200, 'which shows when they were made');
   for (const url of ['/v1/exports?resource=users', '/health']) t.equal((await app.inject(url)).statusCode, 200);
   const kinds = await sql`
     SELECT regexp_replace(split_part(name, ' ', 2), '^[0-9a-f]{8}-.*', 'loaders') AS kind,
-      jsonb_agg(DISTINCT lock || ' ' || idle) AS limits
+      jsonb_agg(DISTINCT concat_ws(' ', lock, idle, statement, dates)) AS settings
     FROM public.logins GROUP BY kind ORDER BY kind`;
-  const usual = ['15s 10s'];
+  const usual = ['15s 10s 0 ISO'];
   // None of the migrations: the database is current.
-  t.same(Object.fromEntries(kinds.map(({ kind, limits }) => [kind, limits])), {
+  t.same(Object.fromEntries(kinds.map(({ kind, settings }) => [kind, settings])), {
     api: usual,
-    loaders: ['5s 10s'],
-    monitor: ['200ms 10s'],
+    loaders: ['5s 10s 0 ISO'],
+    monitor: ['200ms 10s 0 ISO'],
     queue: usual,
     start: usual,
     streams: usual,
@@ -85,6 +89,18 @@ t.test('a lock of somebody else is not waited for without end', async (t) => {
     t.match(explainStartFailure(error, loadConfig({})), /^the tables are locked by a transaction that does not end \(/);
   });
   t.same([...(await waiting`SELECT FROM bulk.jobs`)], [], 'the connection serves on');
+});
+
+t.test('a database that takes no connections for a while is waited for', async (t) => {
+  const connection = await createDatabase(t);
+  const [sql, admin] = [connection.database, 'postgres'].map((database) => {
+    return openPool({ ...connection, database }, { max: 1, name: 'test' });
+  }) as [Sql, Sql];
+  t.after(async () => await Promise.all([sql.end(), admin.end()]));
+  await admin.unsafe(`ALTER DATABASE ${connection.database} ALLOW_CONNECTIONS false`);
+  const error = await sql`SELECT 1`.catch((error: unknown) => error);
+  t.match(error, { code: '55000' });
+  t.equal(verdictOf(error), 'transient');
 });
 
 t.test('a connection lost within a transaction is told as that, and the next transaction has another', async (t) => {

@@ -242,8 +242,10 @@ t.test('a table that does not fit is refused with every difference, before anyth
   const { connection, sql } = await database(t);
   await sql`CREATE TABLE users (id bigint, email text NOT NULL, name text, active boolean,
     created_at timestamp, updated_at timestamptz, tenant integer NOT NULL)`;
-  await sql`CREATE TABLE articles (id uuid PRIMARY KEY, slug text, title text, body text, author_id uuid, tags text[],
-    status text, published_at timestamptz, created_at timestamptz)`;
+  await sql`CREATE SCHEMA other`;
+  await sql`CREATE TABLE other.users (id uuid PRIMARY KEY)`;
+  await sql`CREATE TABLE articles (id uuid PRIMARY KEY, slug text, title text, body text,
+    author_id uuid REFERENCES other.users, tags text[], status text, published_at timestamptz, created_at timestamptz)`;
   const said = await refusal(t, connection);
   for (const difference of [
     'column users.id is bigint, not uuid',
@@ -261,7 +263,7 @@ t.test('a table that does not fit is refused with every difference, before anyth
   t.match(said, /; set DB_SCHEMA to a schema of its own \(or back to the one it was\), or alter the tables$/);
   t.notMatch(said, /comments/);
   t.equal(said.split('\n').length, 1);
-  t.same(await tables(sql), ['public.articles', 'public.users']);
+  t.same(await tables(sql), ['other.users', 'public.articles', 'public.users']);
   t.equal(await refusal(t, connection, { DB_SCHEMA: 'imports' }), 'it starts', 'the remedy works');
 });
 

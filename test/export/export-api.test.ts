@@ -9,6 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
 import type { TablePart } from '../../db/copy-halves.ts';
+import { findJob } from '../../db/jobs.ts';
 import database from '../../plugins/database.ts';
 import streamPool from '../../plugins/stream-pool.ts';
 import { openCopy, openTable } from '../../src/export/open-copy.ts';
@@ -240,6 +241,7 @@ t.test('an export job makes a file to download, whole or in parts', async (t) =>
   });
   t.equal(gunzipSync(file.rawPayload).toString().trimEnd().split('\n').length, 500);
 
+  t.same((await findJob(app.db, 'export', job.job_id))?.options, { compression: null }, 'what may be long is not read');
   const list = await app.inject('/v1/exports');
   t.same(
     list.json().exports.map((one: ExportStatus) => one.job_id),

@@ -114,6 +114,28 @@ t.test('a rule that only the database knows refuses what it refuses, and no more
   await fc.assert(property, { numRuns: 20 });
 });
 
+t.test('rows that a trigger drops are told from those that the table keeps', async (t) => {
+  const { sql, context } = await prepare(t);
+  context.references = 'triggers';
+  await sql.unsafe(`
+    CREATE FUNCTION drop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.name = 'dropped' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER early BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION drop()`);
+  let index = 0;
+  const load = async (names: string[]) => {
+    const firstRecord = 1000 * ++index;
+    const records = names.map((name, n) => user(firstRecord + n, { name }));
+    const request = makeRequest(users, { format: 'ndjson', records, firstRecord });
+    const chunk = { ...place, index, firstRecord, records: names.length };
+    const { loaded, diverted, rejected } = await loadChunk(context, chunk, parseChunk(request, users), false);
+    return { loaded, diverted, rejected };
+  };
+  t.same(await load(['U', 'dropped', 'U']), { loaded: 3, diverted: 1, rejected: 0 });
+  await sql`ALTER TABLE users ADD CHECK (name <> 'refused')`;
+  t.same(await load(['dropped', 'refused', 'U', 'dropped']), { loaded: 3, diverted: 2, rejected: 1 });
+  t.equal((await sql`SELECT FROM users`).length, 3);
+});
+
 t.test('a chunk whose rows are refused one by one is given up when nobody wants it any more', async (t) => {
   const { sql, context, stages, stopping } = await prepare(t, 2);
   await sql`ALTER TABLE users ADD CHECK (name <> 'U')`;
