@@ -59,7 +59,7 @@ export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
   const { type, status, resource, owner, after, limit } = listing;
   let query = db
     .selectFrom('bulk.jobs')
-    .select(shownColumns)
+    .select([...jobColumns, 'options'])
     .where('type', '=', type)
     .where('swept_at', 'is', null)
     .orderBy('seq', 'desc')
@@ -78,7 +78,8 @@ export async function listJobs(db: Db, listing: JobListing): Promise<Job[]> {
       ),
     );
   }
-  return await query.execute();
+  // A sort would otherwise be of options that are read already, those of jobs on other pages too.
+  return await db.selectFrom(query.as('page')).select(shownColumns).orderBy('seq', 'desc').execute();
 }
 
 /** @returns the job as cancelled, or undefined when it had ended or does not exist. */
