@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -15,6 +15,7 @@ import t, { type Test } from 'tap';
 import { openPool } from '../../db/client.ts';
 import { buildApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
+import { FileStore } from '../../src/file-store.ts';
 import { build } from '../build.ts';
 import { ended, type ImportStatus, importFile, listen, post, statusOf } from '../client.ts';
 import { createDatabase, createEmptyDatabase } from '../databases.ts';
@@ -53,6 +54,24 @@ async function closed(socket: Socket): Promise<void> {
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await pause(10);
 }
+
+t.test('a file that cannot be made lasting is not kept', async (t) => {
+  const folder = await temporaryFolder(t);
+  const store = await FileStore.open(folder);
+  const handle = await open(folder);
+  const methods = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const { sync } = methods;
+  methods.sync = async () => {
+    throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' });
+  };
+  try {
+    await t.rejects(store.write(Readable.from([Buffer.from('content')])), { code: 'EIO' });
+  } finally {
+    methods.sync = sync;
+  }
+  t.same(await readdir(folder), []);
+});
 
 t.test('clients that are too slow, or go', async (t) => {
   const app = await build(t, { CLIENT_STALL_TIMEOUT: '300ms', CLIENT_MIN_RATE: '20KB' });
