@@ -255,6 +255,17 @@ t.test('lines are those of the file: quoted breaks, CRLF, blank lines, a BOM, ev
   }
 });
 
+t.test('a chunk as large as the settings permit takes no more of a thread than a small one', async (t) => {
+  const app = await build(t, { IMPORT_BATCH_BYTES: '256MiB', IMPORT_BATCH_SIZE: '1000000', IMPORT_WORKERS: '1' });
+  const unknown = Array.from({ length: 600 }, (_, n) => `extra ${n}`);
+  const cells = ',"ab"'.repeat(unknown.length);
+  const rows = Array.from({ length: 8_000 }, (_, n) => `${csvUser(n)}${cells}\n`);
+  const content = gzipSync(`${csvHeader},${unknown.join(',')}\n${rows.join('')}`, { level: 1 });
+  const job = await importFile(app, { resource: 'users', name: 'users.csv.gz', content });
+  t.match(job, { status: 'completed', successful: rows.length, failed: 0 });
+  t.equal((await app.sql`SELECT FROM bulk.chunks`).length, 1);
+});
+
 t.test('an empty file', async (t) => {
   const app = await fresh(100);
   const outcome = async (name: string, content: string | Uint8Array) => {
