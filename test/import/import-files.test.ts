@@ -126,6 +126,20 @@ t.test('the first acceptable record with a key wins; a rejected one claims nothi
   }
 });
 
+t.test('a record is not loaded in place of an earlier one whose chunk failed', async (t) => {
+  const app = await fresh(1);
+  await app.sql.unsafe(`
+    CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.name = 'first' THEN PERFORM pg_sleep(0.2); RAISE EXCEPTION 'out of order' USING ERRCODE = 'XX000'; END IF;
+      RETURN NEW; END $$;
+    CREATE TRIGGER fail BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION fail()`);
+  t.after(async () => await app.sql`DROP FUNCTION fail CASCADE`);
+  const content = ndjson(user(1, { name: 'first' }), user(1, { name: 'second' }));
+  const job = await importFile(app, { resource: 'users', name: 'users.ndjson', content });
+  t.match(job, { status: 'failed', failure: { code: 'database_error' }, processed: 0 });
+  t.same(await app.sql`SELECT name FROM users`, []);
+});
+
 t.test('a reference to nothing is a row error of its record alone', async (t) => {
   const app = await fresh(100);
   await importFile(app, { resource: 'users', name: 'u.ndjson', content: ndjson(user(1)) });
