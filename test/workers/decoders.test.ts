@@ -8,6 +8,7 @@ import { resourceNamed } from '../../src/resources/index.ts';
 import { defineResource } from '../../src/resources/resource.ts';
 import { ChunkText } from '../../workers/chunk-text.ts';
 import { CsvDecoder } from '../../workers/decode-csv.ts';
+import { jsonSource } from '../../workers/json-source.ts';
 import { recordFaults } from '../../workers/messages.ts';
 import { split, things } from '../import/split.ts';
 import { check } from '../reference-checker.ts';
@@ -148,6 +149,23 @@ t.test('any text comes through CSV, NDJSON and JSON alike, whatever its neighbou
         fromCsv.rows.map(({ first, second }) => [first, second]),
         records.map(({ first, second }) => [stored(first), stored(second)]),
       );
+    }),
+  );
+});
+
+t.test('the text of a property is found as JSON.parse finds its value', async () => {
+  const name = fc.constantFrom('a', 'é"\\', '__proto__', '', ',}');
+  const value = fc.jsonValue({ maxDepth: 3 }).map((one) => JSON.stringify(one, null, '\n '));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, fc.boolean(), value), { maxLength: 8 }), (properties) => {
+      const written = properties.map(([key, escaped, text]) => {
+        const quoted = JSON.stringify(key);
+        return `${escaped ? quoted.replace('a', '\\u0061') : quoted} :\t${text}`;
+      });
+      const text = ` {${written.join(' ,')} } `;
+      for (const key of ['a', 'é"\\', '__proto__', '', ',}'])
+        assert.equal(jsonSource(text, key), properties.findLast((property) => property[0] === key)?.[2]);
+      JSON.parse(text);
     }),
   );
 });
