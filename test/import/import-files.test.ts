@@ -355,6 +355,15 @@ t.test('past MAX_ROW_ERRORS, past MAX_UNPACKED_SIZE: failed, with counters that 
   t.match(errors, { status: 'failed', failure: { code: 'too_many_errors' }, successful: 0 });
   t.equal(errors.error_count, errors.failed * 4);
   t.ok(errors.error_count > 50);
+  for (const name of ['few.ndjson', 'few.json.gz']) {
+    const few = Array.from({ length: 20 }, (_, n) => ({ id: id(n) }));
+    const content = name.endsWith('.gz')
+      ? gzipSync(`[${few.map((record) => JSON.stringify(record)).join()}]\n`)
+      : `${ndjson(...few)}\n`;
+    const read = await importFile(app, { resource: 'users', name, content });
+    t.match(read, { status: 'failed', failure: { code: 'too_many_errors' }, total_records: 20, failed: 20 });
+    t.same(read.unprocessed, [], 'the file was read to its end');
+  }
   const bomb = gzipSync(ndjson(...Array.from({ length: 1000 }, (_, n) => user(n))));
   const large = await importFile(app, { resource: 'users', name: 'large.ndjson.gz', content: bomb });
   t.match(large, { status: 'failed', failure: { code: 'file_too_large' }, failed: 0 });
