@@ -31,18 +31,20 @@ export interface LineRange {
  */
 export async function findUnprocessedLines(
   db: Kysely<Database>,
-  job: { id: string; format: string },
+  job: { id: string; format: string; total_records: number | null },
 ): Promise<LineRange[]> {
   const shared = job.format === 'json' ? 0 : 1;
   const ranges: LineRange[] = [];
   let next = 1;
   let expected = 0;
-  for (const { chunk, first_line, last_line } of await findCheckpoints(db, job.id)) {
+  let record = 0;
+  for (const { chunk, first_line, last_line, first_record, records } of await findCheckpoints(db, job.id)) {
     if (chunk !== expected) ranges.push({ from_line: next, to_line: Math.max(next, first_line - shared) });
     expected = chunk + 1;
     next = last_line + shared;
+    record = first_record + records - 1;
   }
-  return [...ranges, { from_line: next, to_line: null }];
+  return record === job.total_records ? ranges : [...ranges, { from_line: next, to_line: null }];
 }
 
 /** The ordinal up to which all records of a job are committed, without a gap. */

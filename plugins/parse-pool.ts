@@ -37,7 +37,11 @@ export interface ParsePoolOptions {
   previewFile?: string;
 }
 
-/** Chunks are a few megabytes; without a bound V8 would let the young generation of every thread grow past that. */
+/**
+ * Without a bound V8 would let the young generation of every thread grow past what it reads. In the heap is one record at a
+ * time, a chunk's bytes and what becomes of them lie outside it: so this does for the largest chunks that may be set (tried with
+ * 256 MiB, of a million records or of 8 MiB each, good and bad).
+ */
 export const parseThreadLimits = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 128 };
 
 export default fp<ParsePoolOptions>(

@@ -3,13 +3,10 @@
 import type { Resource } from '../src/resources/resource.ts';
 import type { ChunkText } from './chunk-text.ts';
 import { isBlank } from './field-checks.ts';
-import { jsonExcerpt } from './json-excerpt.ts';
+import { jsonSource } from './json-source.ts';
 import { parseJson } from './parse-json.ts';
 import { notUtf8, type RecordDecoder, type Unreadable } from './record-decoder.ts';
 import type { Values } from './validate.ts';
-
-/** More than a row error keeps of a value. */
-const maxExcerptCharacters = 1000;
 
 export class JsonDecoder implements RecordDecoder {
   ascii = false;
@@ -17,6 +14,8 @@ export class JsonDecoder implements RecordDecoder {
   readonly #names: readonly string[];
   readonly #pick: Pick;
   readonly #hasBackslash: (record: number) => boolean;
+  /** Of the record decoded last. */
+  #source = '';
   #object: Record<string, unknown> = {};
 
   constructor(text: ChunkText, resource: Resource) {
@@ -30,9 +29,10 @@ export class JsonDecoder implements RecordDecoder {
     const text = this.#text;
     const ascii = text.isAscii(record);
     if (!ascii && !text.isUtf8(record)) return notUtf8;
+    const source = text.text(record);
     let parsed: unknown;
     try {
-      parsed = parseJson(text.text(record));
+      parsed = parseJson(source);
     } catch (error) {
       return { code: 'json', message: `invalid JSON: ${reasonOf(error as SyntaxError)}` };
     }
@@ -45,6 +45,7 @@ export class JsonDecoder implements RecordDecoder {
       const value = values[position];
       if (value === null || (typeof value === 'string' && isBlank(value))) values[position] = undefined;
     }
+    this.#source = source;
     this.#object = object;
     // Whatever else JSON can write in ASCII begins with a backslash.
     this.ascii = ascii && !this.#hasBackslash(record);
@@ -52,8 +53,9 @@ export class JsonDecoder implements RecordDecoder {
   }
 
   received(position: number): string | null {
-    const value = this.#object[this.#names[position] as string] ?? '';
-    return (typeof value === 'string' ? value : jsonExcerpt(value, maxExcerptCharacters)) || null;
+    const name = this.#names[position] as string;
+    const value = this.#object[name] ?? '';
+    return (typeof value === 'string' ? value : jsonSource(this.#source, name)) || null;
   }
 }
 

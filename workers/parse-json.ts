@@ -31,7 +31,7 @@ function hasTooManyValues(text: string): boolean {
 }
 
 /** @param start of its opening quote. @returns the place of the closing one, or the end of the text. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const char = text.charCodeAt(at);
     if (char === quote) return at;

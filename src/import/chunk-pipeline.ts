@@ -80,6 +80,9 @@ export class ChunkPipeline {
       const { loaded, rejected } = await this.#steps.load(place, parsed, contested);
       const loadMs = Math.round(performance.now() - started);
       this.#steps.log.debug({ chunk: place.index, loaded, rejected, load_ms: loadMs }, 'Chunk committed');
+    } catch (error) {
+      // Before those that wait for this chunk go on: one that shares a key with it must not be loaded in its place.
+      this.#fail(error);
     } finally {
       settle();
       this.#steps.memory.bytes.give(parsed.copy.buffer);

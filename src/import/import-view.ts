@@ -25,7 +25,12 @@ export const RowErrorSchema = Type.Object(
     field: Type.Optional(Type.String()),
     code: Type.String(),
     message: Type.String(),
-    value: Type.Optional(Type.String({ description: 'What was received, cut at 200 characters.' })),
+    value: Type.Optional(
+      Type.String({
+        description:
+          'What was received, cut at 200 characters; of duplicate and reference what would have been stored: UUIDs in lower case, without outer blanks.',
+      }),
+    ),
   },
   { title: 'RowError' },
 );

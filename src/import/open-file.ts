@@ -107,14 +107,17 @@ async function readBeginning(input: ByteInput, options: FileOptions): Promise<Be
   return { format, mark, start };
 }
 
+/** UTF-16 with its mark, or, without one, of two characters that are in ASCII or not far from it: no field's text has a NUL. */
+const utf16 = /^(\xff\xfe|\xfe\xff|[^\0]\0[^\0]\0|\0[^\0]\0[^\0])/;
+
 async function readByteOrderMark(input: ByteInput): Promise<Buffer> {
-  while (input.end < 3 && !input.ended) await input.fill(0);
-  const mark = input.text(0, 3);
-  if (/^(\xff\xfe|\xfe\xff)/.test(mark)) {
+  while (input.end < 4 && !input.ended) await input.fill(0);
+  const beginning = input.text(0, 4);
+  if (utf16.test(beginning)) {
     throw new FileFault('unsupported_encoding', 'the file is UTF-16; save it as UTF-8', 1);
   }
-  if (mark.startsWith('\x1f\x8b')) {
+  if (beginning.startsWith('\x1f\x8b')) {
     throw new FileFault('unsupported_encoding', 'the file is gzipped; give its name the ending .gz', 1);
   }
-  return Buffer.from(mark === '\xef\xbb\xbf' ? mark : '', 'latin1');
+  return Buffer.from(/^\xef\xbb\xbf/.exec(beginning)?.[0] ?? '', 'latin1');
 }

@@ -66,16 +66,20 @@ export async function runImport(services: ImportServices, jobId: string, signal:
     ...observer.logBindings,
   });
   const sql = openLoaders(services.connection, job, services.config.import.connections);
+  /** Known once the file has been read to its end, whatever comes of its last chunks. */
+  let records: number | null = null;
   try {
     await endEarlierLoaders(services.db, job);
     const context = await prepareLoading(sql, job, {
       giveWay: createGiveWay(services.connection),
       ...{ observer, signal, log },
     });
-    const records = await retryLostThreads(async () => {
+    await retryLostThreads(async () => {
       const checkpoints = new Checkpoints(await findCheckpoints(services.db, job.id));
       const file = await openUpload(services, job, observer, signal);
-      return await loadFile({ ...services, log }, context, checkpoints, file, signal);
+      await loadFile({ ...services, log }, context, checkpoints, file, signal, (found) => {
+        records = found;
+      });
     }, log);
     await end(
       { ...services, log },
@@ -86,7 +90,8 @@ export async function runImport(services: ImportServices, jobId: string, signal:
   } catch (error) {
     if (error instanceof Overtaken) return log.info('Import ended or taken over elsewhere');
     if (signal.aborted || verdictOf(error) === 'transient' || error instanceof NoThread) throw error;
-    await end({ ...services, log }, job, { status: 'failed', failure: explainFailure(error, log) }, signal);
+    const failure = explainFailure(error, log);
+    await end({ ...services, log }, job, { status: 'failed', total_records: records, failure }, signal);
   } finally {
     observer.ended();
     await sql.end({ timeout: 5 });
@@ -136,14 +141,15 @@ async function openUpload(
   });
 }
 
-/** Takes every chunk of the file through the pipeline. @returns how many records the file has. */
+/** Takes every chunk of the file through the pipeline. @param onRead told how many records the file has, once all are found. */
 async function loadFile(
   services: ImportServices,
   context: RunContext,
   checkpoints: Checkpoints,
   file: RecordFile,
   signal: AbortSignal,
-): Promise<number> {
+  onRead: (records: number) => void,
+): Promise<void> {
   const { config, chunkSlots, log } = services;
   const { observer } = context;
   const request = {
@@ -196,6 +202,7 @@ async function loadFile(
       observer.chunkStarted(chunk);
       pipeline.add(chunk, release);
     }
+    onRead(records);
     await pipeline.drain();
     if (diverted > 0) log.warn({ rows: diverted }, 'A trigger dropped rows that the table took, or put them elsewhere');
   } catch (error) {
@@ -204,7 +211,6 @@ async function loadFile(
     await pipeline.drain();
     throw error;
   }
-  return records;
 }
 
 async function end(services: ImportServices, job: Job, outcome: JobEnd, signal: AbortSignal): Promise<void> {

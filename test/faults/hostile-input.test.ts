@@ -236,6 +236,19 @@ t.test('hostile input', async (t) => {
       content: gzipSync(cells, { level: 1 }),
     });
     t.match(csv, { status: 'completed', failed: 1 });
+
+    const quoted = [fill('""'), `é${fill('{""k"":1},')}`].map(
+      (body, n) => `${id(6 + n)},quoted-${n},T,"${body}",${id(1)}\n`,
+    );
+    const quotes = await importFile(app, {
+      resource: 'articles',
+      name: 'a.csv.gz',
+      content: gzipSync(`id,slug,title,body,author_id\n${quoted.join('')}`, { level: 1 }),
+    });
+    t.match(quotes, { status: 'completed', successful: 2 }, 'a valid one is loaded');
+    t.same(await app.sql`SELECT length(body), btrim(body, '"') AS rest FROM articles WHERE id = ${id(6)}`, [
+      { length: mebibytes / 2, rest: '' },
+    ]);
   });
 
   await t.test('cells of a CSV report that a spreadsheet would run are text', async (t) => {

@@ -126,6 +126,20 @@ t.test('the first acceptable record with a key wins; a rejected one claims nothi
   }
 });
 
+t.test('a record is not loaded in place of an earlier one whose chunk failed', async (t) => {
+  const app = await fresh(1);
+  await app.sql.unsafe(`
+    CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.name = 'first' THEN PERFORM pg_sleep(0.2); RAISE EXCEPTION 'out of order' USING ERRCODE = 'XX000'; END IF;
+      RETURN NEW; END $$;
+    CREATE TRIGGER fail BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION fail()`);
+  t.after(async () => await app.sql`DROP FUNCTION fail CASCADE`);
+  const content = ndjson(user(1, { name: 'first' }), user(1, { name: 'second' }));
+  const job = await importFile(app, { resource: 'users', name: 'users.ndjson', content });
+  t.match(job, { status: 'failed', failure: { code: 'database_error' }, processed: 0 });
+  t.same(await app.sql`SELECT name FROM users`, []);
+});
+
 t.test('a reference to nothing is a row error of its record alone', async (t) => {
   const app = await fresh(100);
   await importFile(app, { resource: 'users', name: 'u.ndjson', content: ndjson(user(1)) });
@@ -255,6 +269,17 @@ t.test('lines are those of the file: quoted breaks, CRLF, blank lines, a BOM, ev
   }
 });
 
+t.test('a chunk as large as the settings permit takes no more of a thread than a small one', async (t) => {
+  const app = await build(t, { IMPORT_BATCH_BYTES: '256MiB', IMPORT_BATCH_SIZE: '1000000', IMPORT_WORKERS: '1' });
+  const unknown = Array.from({ length: 600 }, (_, n) => `extra ${n}`);
+  const cells = ',"ab"'.repeat(unknown.length);
+  const rows = Array.from({ length: 8_000 }, (_, n) => `${csvUser(n)}${cells}\n`);
+  const content = gzipSync(`${csvHeader},${unknown.join(',')}\n${rows.join('')}`, { level: 1 });
+  const job = await importFile(app, { resource: 'users', name: 'users.csv.gz', content });
+  t.match(job, { status: 'completed', successful: rows.length, failed: 0 });
+  t.equal((await app.sql`SELECT FROM bulk.chunks`).length, 1);
+});
+
 t.test('an empty file', async (t) => {
   const app = await fresh(100);
   const outcome = async (name: string, content: string | Uint8Array) => {
@@ -330,6 +355,15 @@ t.test('past MAX_ROW_ERRORS, past MAX_UNPACKED_SIZE: failed, with counters that 
   t.match(errors, { status: 'failed', failure: { code: 'too_many_errors' }, successful: 0 });
   t.equal(errors.error_count, errors.failed * 4);
   t.ok(errors.error_count > 50);
+  for (const name of ['few.ndjson', 'few.json.gz']) {
+    const few = Array.from({ length: 20 }, (_, n) => ({ id: id(n) }));
+    const content = name.endsWith('.gz')
+      ? gzipSync(`[${few.map((record) => JSON.stringify(record)).join()}]\n`)
+      : `${ndjson(...few)}\n`;
+    const read = await importFile(app, { resource: 'users', name, content });
+    t.match(read, { status: 'failed', failure: { code: 'too_many_errors' }, total_records: 20, failed: 20 });
+    t.same(read.unprocessed, [], 'the file was read to its end');
+  }
   const bomb = gzipSync(ndjson(...Array.from({ length: 1000 }, (_, n) => user(n))));
   const large = await importFile(app, { resource: 'users', name: 'large.ndjson.gz', content: bomb });
   t.match(large, { status: 'failed', failure: { code: 'file_too_large' }, failed: 0 });

@@ -386,6 +386,14 @@ t.test('UTF-16 is refused by its name', async (t) => {
     t.match(file.failure, { code: 'unsupported_encoding', message: /UTF-16.*UTF-8/ });
   }
   t.same(await listed(Buffer.from([0xfe, 0xff, 0, 0x69])), ['unsupported_encoding 1'], 'big endian too');
+  const texts = { csv: 'id,name\n', ndjson: '{"id":1}\n', json: '[\n{"id":1}]' } as const;
+  for (const [format, text] of Object.entries(texts) as [keyof typeof texts, string][]) {
+    const little = Buffer.from(text, 'utf16le');
+    const blocks = cutAt(little, [1, 2, 3]);
+    t.same(await listed(blocks, { format }), ['unsupported_encoding 1'], `${format} without a mark`);
+    t.same(await listed(Buffer.from(little).swap16(), { format }), ['unsupported_encoding 1'], 'big endian too');
+  }
+  t.same(await listed('{\0}\n{}\n', { format: 'ndjson' }), ['1: {\0}', '2: {}'], 'one NUL is no UTF-16');
 });
 
 t.test('the source is ended with the reading', async (t) => {

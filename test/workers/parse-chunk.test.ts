@@ -300,6 +300,12 @@ t.test('the value of an error is what was received, at most 200 characters of it
   t.equal(value({ name: '🦉'.repeat(300) }), '🦉'.repeat(200));
   t.equal(value({ id: 'tab\tline\nback\\slash\r\\N' }), 'tab\tline\nback\\slash\r\\N');
   t.equal(parseCsv(resourceNamed('users'), { ...user, role: ' boss ' }).errors[0]?.value, ' boss ');
+  const text = '{"id":12345678901234567890,"email":0.10, "name" : 1e400 , "role":[ 1.0,{}],"created_at":"2024-1"}';
+  t.same(
+    parse(resourceNamed('users'), { format: 'ndjson', records: [text] }).errors.map(({ value }) => value),
+    ['12345678901234567890', '0.10', '1e400', '[ 1.0,{}]', '2024-1'],
+    'not what JSON.parse() makes of it',
+  );
 });
 
 t.test('what may be absent has its default', async (t) => {
