@@ -23,7 +23,7 @@ const id = '00000000-0000-4000-8000-000000000000';
 let broken = false;
 const breakAnswers = (message: unknown) => {
   const { fastify: app } = message as { fastify: FastifyInstance };
-  app.addHook('onRequest', async (_request, reply) => void (broken && reply.header('etag', '"1"')));
+  app.addHook('onRequest', async (_request, reply) => void (broken && reply.header('location', '/')));
 };
 subscribe('fastify.initialization', breakAnswers);
 const app = await buildApp(loadConfig(environment(await createDatabase(t), await temporaryFolder(t))));
@@ -99,7 +99,7 @@ t.test('every answer of an app is looked at, however it is sent', async (t) => {
     broken = isBroken;
     for (const [url, name] of answers) {
       await app.inject(url);
-      const expected = isBroken ? [`GET ${url} answered`, 'header ETag is not documented'] : [];
+      const expected = isBroken ? [`GET ${url} answered`, 'header Location is not documented'] : [];
       const faults = takeFaults(app);
       t.equal(faults.length, isBroken ? 1 : 0, name);
       for (const part of expected) t.match(faults[0], part, name);
