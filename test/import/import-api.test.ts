@@ -126,6 +126,10 @@ t.test('what cannot be imported is refused, by name', async (t) => {
   t.match((await body(`${part('name="other"; filename="u.ndjson"')}--\r\n`, form)).json(), { code: 'file_required' });
   t.match((await body(`${part('name="file"')}--\r\n`, form)).json(), { status: 400 }, 'a field instead of a file');
   t.match((await body('--x--\r\n', form)).json(), { code: 'file_required' });
+  for (const headers of ['filename="u.ndjson"', '']) {
+    const nameless = { status: 400, code: 'malformed_request', detail: 'a part of the form has no name' };
+    t.match((await body(`${part(headers)}--\r\n`, form)).json(), nameless, headers);
+  }
   const two = `${part('name="file"; filename="u.ndjson"')}\r\n${part('name="file"; filename="v.ndjson"')}--\r\n`;
   t.match((await body(two, form)).json(), { code: 'file_required', detail: /one file/ });
   const field = (name: string) => `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\nusers\r\n`;
