@@ -295,6 +295,9 @@ t.test('export jobs are refused, replayed, cancelled and expire like the rest', 
     const refused = await app.inject({ method: 'POST', url: '/v1/exports', ...request });
     t.match(refused.json(), { status: 415, code: 'unsupported_media_type' }, JSON.stringify(request));
   }
+  t.match((await app.inject('/v1/exports?status=failed&status=completed')).json(), {
+    ...{ status: 400, code: 'invalid_parameter', detail: 'status is given more than once' },
+  });
 
   const key = { 'idempotency-key': 'k' };
   const first = await postJob(app, { resource: 'users' }, key);
