@@ -1,4 +1,5 @@
 // Export jobs: runs those that the queue hands to this process, and the routes to post, follow, download and cancel one.
+import { Readable } from 'node:stream';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -14,6 +15,7 @@ import { AcceptedExportSchema, ExportSchema, hasFile, viewExport } from '../src/
 import { isUnmodified, parseRange } from '../src/export/parse-range.ts';
 import { runExport } from '../src/export/run-export.ts';
 import type { FileStore } from '../src/file-store.ts';
+import { ignoreEmptyBody } from '../src/http/ignore-empty-body.ts';
 import { JobParams } from '../src/import/import-docs.ts';
 import { hasEnded } from '../src/import/import-view.ts';
 import { problem } from '../src/problems.ts';
@@ -54,6 +56,10 @@ export default fp(
       '/v1/exports',
       {
         config: { scope: 'write', docs: exportDocs.create },
+        preValidation: async ({ body }) => {
+          // The schema would miss an object, whose type is what is missing.
+          if (body === undefined) throw problem('unsupported_media_type', 'send what to export as application/json');
+        },
         schema: { body: JobBody, response: { 202: AcceptedExportSchema, 200: ExportSchema } },
       },
       async (request, reply) => {
@@ -111,6 +117,7 @@ export default fp(
       '/v1/exports/:job_id/cancel',
       {
         config: { scope: 'write', docs: exportDocs.cancel },
+        onRequest: ignoreEmptyBody,
         schema: { params: JobParams, response: { 202: ExportSchema } },
       },
       async ({ params, jobsOf }, reply) => {
@@ -151,7 +158,8 @@ async function sendFile(files: FileStore, job: Job, request: FastifyRequest, rep
     .header('content-disposition', `attachment; filename="${fileNameOf(job.resource, job.format, compression)}"`)
     .header('content-length', part.status === 'part' ? part.end - part.start + 1 : bytes);
   if (part.status === 'part') reply.code(206).header('content-range', `bytes ${part.start}-${part.end}/${bytes}`);
-  if (request.method === 'HEAD') return reply.send();
+  // Sent without a body, its length would be said to be none.
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
   const content = await files.read(job.file, part.status === 'part' ? part : undefined);
   if (content === null) throw expired();
   return reply.send(content);

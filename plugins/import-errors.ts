@@ -29,7 +29,8 @@ export default fp(
           const errors = await listRowErrors(db, job.id, { ...range, limit });
           const last = errors.at(-1);
           const more = errors.length === limit || !hasEnded(job);
-          const next = more ? (last ? `${last.record}.${last.n}` : after) : undefined;
+          // Of a job that runs there may be none yet: then the next page is this one again.
+          const next = more ? (last ? `${last.record}.${last.n}` : (after ?? '0.0')) : undefined;
           if (next) reply.header('link', nextLink(`/v1/imports/${job.id}/errors`, { limit, after: next }));
           return {
             job_id: job.id,

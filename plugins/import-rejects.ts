@@ -7,15 +7,16 @@ import { Type } from 'typebox';
 import type { Job } from '../db/jobs.ts';
 import { sqlstateOf } from '../db/sqlstate.ts';
 import { addVary } from '../src/http/add-vary.ts';
+import { signalGone } from '../src/http/signal-gone.ts';
 import { FileFault } from '../src/import/file-fault.ts';
 import { importDocs, JobParams } from '../src/import/import-docs.ts';
 import type { ImportOptions } from '../src/import/import-options.ts';
 import { listableThrough } from '../src/import/import-view.ts';
 import { JobFault } from '../src/import/job-fault.ts';
-import { openRejects } from '../src/import/open-rejects.ts';
+import { findFormat, openRejects } from '../src/import/open-rejects.ts';
 import { type Problem, problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
-import { mediaTypes } from '../src/resources/formats.ts';
+import { type Format, mediaTypes } from '../src/resources/formats.ts';
 
 const RejectsQuery = Type.Object(
   {
@@ -42,14 +43,20 @@ export default fp(
         const job = await requireJob(db, 'import', request.params.job_id, request.jobsOf);
         const { file } = job;
         if (file === null || (await storage.uploads.size(file)) === null) throw uploadGone(job);
-        const setHeaders = (format: keyof typeof mediaTypes) =>
+        const setHeaders = (format: Format) =>
           addVary(reply, 'accept-encoding')
             .type(mediaTypes[format])
-            .header('content-disposition', contentDisposition(nameOf(job)))
+            .header('content-disposition', contentDisposition(nameOf(job, format)))
             .header('cache-control', 'no-store');
-        if (request.method === 'HEAD') return setHeaders(job.format as keyof typeof mediaTypes).send(Readable.from([]));
+        const stored = { ...job, file };
+        if (request.method === 'HEAD') {
+          const format = await findFormat(services, stored, signalGone(reply.raw)).catch((error: unknown) => {
+            throw explain(error, job);
+          });
+          return setHeaders(format).send(Readable.from([]));
+        }
         const asked = {
-          job: { ...job, file },
+          job: stored,
           throughRecord: await listableThrough(db, job),
           withReasons: request.query.with === 'errors',
         };
@@ -68,10 +75,11 @@ export default fp(
   { name: 'import-rejects', dependencies: ['auth', 'database', 'storage', 'stream-pool'] },
 );
 
-/** That of the upload, unpacked, without whatever looks like a path. */
-function nameOf({ options }: Job): string {
+/** That of the upload, unpacked, without whatever looks like a path; and NDJSON, which a `.json` file may be, is called so. */
+function nameOf({ options }: Job, format: Format): string {
   const { fileName } = options as unknown as ImportOptions;
-  return `rejected_${fileName.split(/[/\\]/).at(-1)!.replace(/\.gz$/i, '')}`;
+  const name = `rejected_${fileName.split(/[/\\]/).at(-1)!.replace(/\.gz$/i, '')}`;
+  return format === 'ndjson' ? name.replace(/\.json$/i, '.ndjson') : name;
 }
 
 function uploadGone({ id }: Job, why = 'the uploaded file is no longer stored (UPLOAD_TTL)'): Problem {

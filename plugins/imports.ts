@@ -6,6 +6,7 @@ import fp from 'fastify-plugin';
 import { findJob, type Job, listJobs } from '../db/jobs.ts';
 import { cancel } from '../src/cancel-job.ts';
 import type { FileStore } from '../src/file-store.ts';
+import { ignoreEmptyBody } from '../src/http/ignore-empty-body.ts';
 import { clientGone } from '../src/http/signal-gone.ts';
 import {
   acceptImport,
@@ -143,6 +144,7 @@ export default fp(
       '/v1/imports/:job_id/cancel',
       {
         config: { scope: 'write', docs: importDocs.cancel },
+        onRequest: ignoreEmptyBody,
         schema: { params: JobParams, response: { 202: ImportSummarySchema } },
       },
       async ({ params, jobsOf }, reply) => {

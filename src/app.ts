@@ -54,6 +54,8 @@ export async function buildApp(config: Config): Promise<FastifyInstance> {
   // A database may take its time to recover or migrate: no time limit for plugins.
   const app = Fastify({ ...serverOptionsOf(config), logger: await loggerOptions(config), pluginTimeout: 0 });
   app.decorate('config', config);
+  // No route takes text, which Fastify would read all the same.
+  app.removeContentTypeParser('text/plain');
   try {
     await registerPlugins(app);
     await app.ready();

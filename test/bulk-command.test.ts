@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { freePort } from '../db/embedded/free-port.ts';
 import { followJobs } from '../src/cli/follow-jobs.ts';
@@ -213,12 +214,30 @@ t.test('errors and rejected records are had, mended, and imported', async (t) =>
   t.match(groups.stdout, /errors +field +message +in lines\n +1 +role +invalid role/);
   t.equal((await bulk(['errors', job_id, '--to', 'report.csv'])).code, 0);
   t.match(await readFile('report.csv', 'utf8'), /2,role,"invalid role/);
+  t.equal((await bulk(['errors', job_id, '-o', 'REPORT.CSV.GZ'])).code, 0);
+  t.equal(gunzipSync(await readFile('REPORT.CSV.GZ')).toString(), await readFile('report.csv', 'utf8'));
+  for (const flag of ['--to=groups.csv', '--format=csv'])
+    t.match(await bulk(['errors', job_id, '-g', flag]), { code: 1, stdout: '', stderr: /--groups/ }, flag);
   const rejects = await bulk(['rejects', job_id, '-o', 'rejected.csv']);
   t.equal(rejects.code, 0, rejects.stderr);
   const rejected = await readFile('rejected.csv', 'utf8');
+  t.equal((await bulk(['rejects', job_id, '-o', 'rejected.csv.gz'])).code, 0);
+  t.equal(gunzipSync(await readFile('rejected.csv.gz')).toString(), rejected);
   t.equal(rejected.split('\n').length, 3);
   await writeFile('rejected.csv', rejected.replace('boss', 'admin'));
   t.match(linesOf((await bulk(['import', 'rejected.csv'])).stdout).at(-1), { successful: 1, failed: 0 });
+
+  await writeFile('lines.json', '{}\nno json\n');
+  const lines = await bulk(['import', 'lines.json', '-r', 'users', '--output', 'text']);
+  const [, ...args] = /bulk (rejects) (\S+) (-o) (rejected_lines\.ndjson)\n/.exec(lines.stdout) ?? [];
+  t.equal((await bulk(args)).code, 0, lines.stdout);
+  const sentAgain = await bulk(['import', 'rejected_lines.ndjson', '-r', 'users']);
+  t.match(linesOf(sentAgain.stdout).at(-1), { status: 'completed', failed: 2 });
+  const [{ file }] = await app.sql<[{ file: string }]>`SELECT file FROM bulk.jobs WHERE id = ${args[1]!}`;
+  await app.storage.uploads.remove(file);
+  const swept = await bulk(['status', args[1]!, '--output', 'text']);
+  t.match(swept, { code: 0, stdout: /bulk errors / });
+  t.notMatch(swept.stdout, /bulk rejects/);
 });
 
 t.test('an export is a whole file, or none; who stops reading stops it', async (t) => {
@@ -299,9 +318,13 @@ t.test('what cannot be done is said in one line', async (t) => {
     [['import', '-'], 1, /stdin needs --resource/],
     [['export', 'users', '--where', 'role=admin', '--where', 'role=editor'], 1, /role twice/],
     [['export', 'users', '-o', 'nowhere/users.csv'], 1, /nowhere/],
-    [['status', crypto.randomUUID()], 4, /job_not_found/],
+    [['import', 'good.csv', '--no-watch', '--fail-over', '1'], 1, /--no-watch does not wait/],
+    [['import', 'contacts.txt', '-r', 'users'], 1, /give --format/],
+    [['import', '-', '-r', 'users', '--name', 'contacts'], 1, /give --format/],
+    [['status', crypto.randomUUID()], 4, /job_not_found.*"there is no job /],
     [['imprt', 'x'], 1, /Did you mean import/],
   ];
+  await writeFile('contacts.txt', 'id,email\n');
   const fromFolder = (command: string[]) => ['sh', '-c', 'exec "$@" < .', 'sh', ...command];
   t.match(await start(t, ['import', '-', '-r', 'users', '-f', 'csv'], { by: fromFolder }).ended, {
     ...{ code: 1, stderr: /stdin is a folder/ },

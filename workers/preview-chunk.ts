@@ -36,13 +36,16 @@ export default function run(request: PreviewRequest): PreviewedChunk {
           fileName,
         );
   const resource = request.resource ?? guess;
-  const reader = resource ? createReader(request, text, resource) : null;
+  // JSON that is none is so whatever the resource: any will do to tell.
+  const readAs = resource ?? (format === 'csv' ? null : [...resources.keys()][0]!);
+  const reader = readAs ? createReader(request, text, readAs) : null;
 
   const records: ShownRecord[] = [];
   let rejected = 0;
-  for (let n = 0; n < text.records; n++) {
-    const errors = reader?.read(n) ?? [];
-    if (errors.length > 0) rejected++;
+  for (let n = 0; n < (resource ? text.records : shown.length); n++) {
+    const broken = reader?.read(n) ?? [];
+    const errors = resource ? broken : broken.filter(({ field }) => field === 'json');
+    if (resource && errors.length > 0) rejected++;
     if (n >= show) continue;
     records.push({
       line: text.line(n),
@@ -57,7 +60,7 @@ export default function run(request: PreviewRequest): PreviewedChunk {
     });
   }
   const columns = format === 'csv' ? request.columns : properties.slice(0, maxColumns);
-  return { guess, columns, records, checked: reader ? text.records : 0, rejected };
+  return { guess, columns, records, checked: resource ? text.records : 0, rejected };
 }
 
 function createReader(request: PreviewRequest, text: ChunkText, name: string): RecordReader {

@@ -34,7 +34,7 @@ export interface PreviewedChunk {
   /** Of CSV the columns, of JSON the properties that the shown records have. */
   columns: readonly string[];
   records: ShownRecord[];
-  /** 0: nothing was checked, for want of a resource. */
+  /** 0: for want of a resource nothing was checked but whether the records shown are JSON. */
   checked: number;
   rejected: number;
 }

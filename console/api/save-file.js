@@ -28,5 +28,6 @@ export async function saveFile(path, fallbackName) {
 function nameOf(disposition) {
   const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(disposition ?? '') ?? [];
   if (encoded) return decodeURIComponent(encoded);
-  return /filename="((?:[^"\\]|\\.)*)"/i.exec(disposition ?? '')?.[1]?.replaceAll(/\\(.)/g, '$1');
+  const [, quoted, plain] = /filename=(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))/i.exec(disposition ?? '') ?? [];
+  return quoted?.replaceAll(/\\(.)/g, '$1') ?? plain;
 }

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact';
 import { useState } from 'preact/hooks';
-import { apiKey, keepKey, keyWanted, leaveKeyOpen } from '../state/api-key.js';
+import { apiKey, isSendable, keepKey, keyWanted, leaveKeyOpen } from '../state/api-key.js';
 import { useStore } from '../state/store.js';
 import { Dialog } from './dialog.js';
 import { Notice } from './notice.js';
@@ -9,6 +9,7 @@ import { Notice } from './notice.js';
 export function KeyDialog() {
   const reason = useStore(keyWanted);
   const [text, setText] = useState('');
+  const [unsendable, setUnsendable] = useState(false);
   if (reason === null) return null;
   /** @param {Event} event */
   const submit = (event) => {
@@ -16,19 +17,24 @@ export function KeyDialog() {
     const key = text.trim();
     // The same once more would be refused once more.
     if (key === '' || (reason === 'refused' && key === apiKey.get())) return;
+    setUnsendable(!isSendable(key));
+    if (!isSendable(key)) return;
     setText('');
     keepKey(key);
   };
   const forget = () => {
     setText('');
+    setUnsendable(false);
     keepKey(null);
   };
   return html`
     <${Dialog} title="API key" onClose=${leaveKeyOpen}>
       ${
-        reason === 'refused'
-          ? html`<${Notice} kind="error"><p>The service does not know this key. Check that all of it was copied, and nothing else.</p><//>`
-          : html`<p>This service asks for a key: whoever runs it has one for you (they are set in <code>API_KEYS</code>).</p>`
+        unsendable
+          ? html`<${Notice} kind="error"><p>This cannot be a key: it has a curly quote, a blank that is not seen, or another character that no key has. Copy it again, and nothing else.</p><//>`
+          : reason === 'refused'
+            ? html`<${Notice} kind="error"><p>The service does not know this key. Check that all of it was copied, and nothing else.</p><//>`
+            : html`<p>This service asks for a key: whoever runs it has one for you (they are set in <code>API_KEYS</code>).</p>`
       }
       <form onSubmit=${submit}>
         <div class="field">

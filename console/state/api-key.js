@@ -3,8 +3,13 @@ import { createStore } from './store.js';
 
 const name = 'bulk-api-key';
 
+/** Whether a key can be one: all of its characters can be sent. @param {string} key */
+export const isSendable = (key) => /^[\x21-\x7e]+$/.test(key);
+
+const kept = sessionStorage.getItem(name);
+
 /** @type {import('./store.js').Store<string | null>} */
-export const apiKey = createStore(sessionStorage.getItem(name));
+export const apiKey = createStore(kept !== null && isSendable(kept) ? kept : null);
 
 /** Whether the service wants keys at all, as far as this page has learnt. */
 export const keysInUse = createStore(apiKey.get() !== null);

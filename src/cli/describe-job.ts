@@ -1,5 +1,5 @@
 // An ended job in words: what came of it, why, and what can be done next.
-import type { BulkClient, Export, ImportState } from '../client/index.ts';
+import { type BulkClient, BulkProblem, type Export, type ImportState } from '../client/index.ts';
 import { bytes, count, counted, duration, shellWord, table } from './plain-text.ts';
 
 const shownGroups = 8;
@@ -22,11 +22,9 @@ export async function describeImport(client: BulkClient, state: ImportState, sig
   }
   if (state.error_count > 0) {
     lines.push('', ...(await describeErrors(client, job_id, shownGroups, signal)).map((line) => `  ${line}`));
-    lines.push(
-      '',
-      `  all of them:                   bulk errors ${job_id}`,
-      `  the records, to mend and send: bulk rejects ${job_id} -o ${shellWord(rejectsName(file_name))}`,
-    );
+    lines.push('', `  all of them:                   bulk errors ${job_id}`);
+    const rejects = await nameRejects(client, job_id, signal);
+    if (rejects) lines.push(`  the records, to mend and send: bulk rejects ${job_id} -o ${shellWord(rejects)}`);
   }
   return lines;
 }
@@ -68,7 +66,12 @@ function explain({ code, detail, line }: { code: string; detail: string; line?: 
   return `${detail}${line === undefined ? '' : ` (line ${line})`} (${code})`;
 }
 
-/** They come unpacked. */
-function rejectsName(fileName: string): string {
-  return `rejected_${fileName.split(/[/\\]/).at(-1)?.replace(/\.gz$/i, '')}`;
+/** @returns null when they cannot be had: the upload is gone, say. */
+async function nameRejects(client: BulkClient, jobId: string, signal?: AbortSignal): Promise<string | null> {
+  try {
+    return await client.rejectsName(jobId, { signal });
+  } catch (error) {
+    if (error instanceof BulkProblem) return null;
+    throw error;
+  }
 }

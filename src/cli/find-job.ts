@@ -6,9 +6,19 @@ export async function findJob({ client, signal }: Context, jobId: string): Promi
   try {
     return await client.import(jobId, { signal });
   } catch (error) {
-    if (!(error instanceof BulkProblem && error.code === 'job_not_found')) throw error;
-    return await client.export(jobId, { signal });
+    if (!isNotFound(error)) throw error;
   }
+  try {
+    return await client.export(jobId, { signal });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    const { status, code, request_id } = error;
+    throw new BulkProblem(status, new Headers(), { code, request_id, detail: `there is no job ${jobId}` });
+  }
+}
+
+function isNotFound(error: unknown): error is BulkProblem {
+  return error instanceof BulkProblem && error.code === 'job_not_found';
 }
 
 export function labelOf(job: Import | Export): string {

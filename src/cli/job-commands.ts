@@ -33,8 +33,10 @@ export function addJobCommands(program: Command, run: Run): void {
     .summary('show what was wrong with the records of an import')
     .argument('<job>')
     .option('-g, --groups', 'counted by field and kind')
-    .addOption(new Option('-f, --format <format>', 'as a file of this format').choices([...formats]))
-    .option('-o, --to <file>', 'into a file')
+    .addOption(
+      new Option('-f, --format <format>', 'as a file of this format; default: by its name').choices([...formats]),
+    )
+    .option('-o, --to <file>', 'into a file. Ending in .gz: gzipped')
     .addHelpText(
       'after',
       `
@@ -50,7 +52,7 @@ Examples:
     .summary('get the rejected records of an import as they were sent')
     .description(`Gets the rejected records in the file's own format. Mend them, and import them.`)
     .argument('<job>')
-    .option('-o, --to <file>', 'where to; default: stdout')
+    .option('-o, --to <file>', 'where to; default: stdout. Ending in .gz: gzipped')
     .option('--with-errors', 'with the reasons beside them, which a later import ignores')
     .addHelpText(
       'after',

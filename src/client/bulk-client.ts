@@ -114,6 +114,12 @@ export class BulkClient {
     return receivedFile(await this.#http.send(`${jobPath('imports', jobId)}/rejects`, { query, signal }), signal);
   }
 
+  /** The name of the file that they come in, which says its format; null when it has none. */
+  async rejectsName(jobId: string, { signal }: CallOptions = {}): Promise<string | null> {
+    const response = await this.#http.send(`${jobPath('imports', jobId)}/rejects`, { method: 'HEAD', signal });
+    return receivedFile(response, signal).fileName;
+  }
+
   async cancelImport(jobId: string, { signal }: CallOptions = {}): Promise<ImportSummary> {
     return await this.#http.json(`${jobPath('imports', jobId)}/cancel`, { method: 'POST', signal });
   }

@@ -22,12 +22,12 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 export type Body = NonNullable<RequestInit['body']>;
 
 export interface HttpRequest {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'HEAD' | 'POST';
   query?: Query | URLSearchParams;
   headers?: Record<string, string>;
   /** Makes the body anew for every attempt. */
   body?: () => Body;
-  /** Whether the request may be sent again although it may have arrived. Default: GET only. */
+  /** Whether the request may be sent again although it may have arrived. Default: all but POST. */
   repeatable?: boolean;
   /** Whether the body can be made more than once. Default: true. */
   replayable?: boolean;
@@ -79,7 +79,7 @@ export class Http {
 
   /** @returns an answer of the 2xx, its body unread. @throws BulkProblem, BulkConnectionError; the signal's reason. */
   async send(path: string, request: HttpRequest = {}): Promise<Response> {
-    const { method = 'GET', repeatable = method === 'GET', replayable = true, signal } = request;
+    const { method = 'GET', repeatable = method !== 'POST', replayable = true, signal } = request;
     const giveUpAt = performance.now() + (request.retryForMs ?? this.#retryForMs);
     for (let lost = 0; ; ) {
       let waitMs: number;
@@ -112,7 +112,7 @@ export class Http {
       response = await this.#fetch(url, {
         method,
         // A POST that follows a redirect may arrive as a GET: nothing would be sent, and that would go well.
-        redirect: method === 'GET' ? 'follow' : 'manual',
+        redirect: method === 'POST' ? 'manual' : 'follow',
         headers: { ...this.#headers, ...headers },
         signal: signal ? AbortSignal.any([signal, refused.signal]) : refused.signal,
         ...(content === undefined ? {} : { body: content, duplex: 'half' as const }),

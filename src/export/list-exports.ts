@@ -39,13 +39,15 @@ export async function listExports(
   query: Query,
   owner: string | undefined,
 ): Promise<Static<typeof ExportPageSchema> & { limit: number }> {
+  const repeated = listParameters.find((name) => Array.isArray(query[name]));
+  if (repeated) throw problem('invalid_parameter', `${repeated} is given more than once`, { field: repeated });
   const { status, resource } = query;
   if (status !== undefined && !isStatus(status)) throw invalid('status', `one of: ${statuses.join(', ')}`);
   if (resource !== undefined && !(typeof resource === 'string' && resources.has(resource))) {
     throw problem('unknown_resource', `unknown resource, must be one of: ${[...resources.keys()].join(', ')}`);
   }
   const after = query.after === undefined || query.after === '' ? undefined : parseCursor(String(query.after));
-  if (after === null) throw invalid('after', 'the `next` of an earlier page');
+  if (after === null) throw invalid('after', 'the `next` of the page before');
   const limit = readLimit(query.limit);
   const jobs = await listJobs(db, { type: 'export', status, resource, owner, limit, after });
   const next = jobs.length === limit ? cursorAfter(jobs.at(-1)!) : undefined;

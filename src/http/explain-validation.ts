@@ -1,5 +1,5 @@
 // What a request's schema refused, in words: the parameter and what it takes. Needs ajv's `verbose`, which adds to each
-// error the schema that it broke (see server-options.ts).
+// error the schema that was broken and by what (see server-options.ts).
 import type { FastifySchemaValidationError } from 'fastify';
 import { type Problem, problem } from '../problems.ts';
 
@@ -20,7 +20,7 @@ interface Schema {
   description?: string;
 }
 
-type SchemaError = FastifySchemaValidationError & { parentSchema?: Schema };
+type SchemaError = FastifySchemaValidationError & { parentSchema?: Schema; data?: unknown };
 
 interface Explicable {
   validation: readonly FastifySchemaValidationError[];
@@ -33,7 +33,7 @@ const places: Readonly<Record<string, string>> = { querystring: 'query', params:
 /** Of an error that Fastify throws when a schema refuses a request. */
 export function explainValidation({ validation, validationContext = '' }: Explicable): Problem {
   // Without allErrors the last one is the outermost: `anyOf` comes after the errors of its branches.
-  const { keyword, instancePath, params, parentSchema = {} } = validation.at(-1) as SchemaError;
+  const { keyword, instancePath, params, parentSchema = {}, data } = validation.at(-1) as SchemaError;
   const path = instancePath.slice(1).split('/').filter(Boolean);
   const place = places[validationContext] ?? 'body';
   if (keyword === 'additionalProperties') {
@@ -46,6 +46,10 @@ export function explainValidation({ validation, validationContext = '' }: Explic
   }
   const missing = keyword === 'required' ? String(params.missingProperty) : null;
   const field = shorten([...path, ...(missing ? [missing] : [])].join('.'));
+  // No parameter of ours is a list: this is what one becomes that is repeated.
+  if (place === 'query' && Array.isArray(data)) {
+    return problem('invalid_parameter', `${field} is given more than once`, { field, in: place });
+  }
   const accepted = describe((missing ? parentSchema.properties?.[missing] : parentSchema) ?? {});
   const detail = missing
     ? `${field} is required, and must be ${accepted}`
@@ -67,7 +71,7 @@ function describe(schema: Schema): string {
     case 'number':
       return `a number${range(schema.minimum, schema.maximum)}`;
     case 'string':
-      return `text${range(schema.minLength, schema.maxLength, ' characters')}${form(schema)}`;
+      return describeText(schema);
     case 'boolean':
       return 'true or false';
     case 'array':
@@ -85,10 +89,10 @@ function range(least: number | undefined, most: number | undefined, unit = ''): 
   return most === undefined ? '' : `, ${most}${unit} or fewer`;
 }
 
-function form({ format, pattern, description }: Schema): string {
-  if (format) return ` of the form ${format}`;
-  if (pattern) return ` that matches ${pattern}${description ? ` (${description.replace(/\.$/, '')})` : ''}`;
-  return '';
+function describeText({ minLength, maxLength, format, pattern, description }: Schema): string {
+  // Whoever made the request has no use for a regular expression.
+  if (pattern && description) return description.charAt(0).toLowerCase() + description.slice(1).replace(/\.$/, '');
+  return `text${range(minLength, maxLength, ' characters')}${format ? ` of the form ${format}` : ''}`;
 }
 
 /** Client text is repeated in messages, but not at any length. */

@@ -157,12 +157,18 @@ async function findMade(db: Kysely<Database>, id: string, doubt: unknown): Promi
   }
 }
 
-/** Client text is repeated in messages and kept with the job, but not at any length. */
+/** Client text is repeated in messages, but not at any length. */
 function shorten(text: string): string {
   return text.length > 100 ? `${text.slice(0, 100).toWellFormed()}…` : text;
 }
 
-/** A file name as it is shown; nothing in it, either, that PostgreSQL's jsonb could not hold (NUL, lone surrogates). */
+/**
+ * A file name as it is kept and shown: of 100 characters at most, cut in the middle, since its rejected records are given
+ * back under its endings. Nothing in it, either, that PostgreSQL's jsonb could not hold (NUL, lone surrogates).
+ */
 function displayName(fileName: string): string {
-  return shorten(withoutControls(fileName));
+  const shown = withoutControls(fileName);
+  if (shown.length <= 100) return shown;
+  // What is cut may be half of a character.
+  return `${shown.slice(0, 80)}…${shown.slice(-19)}`.replace(/\p{Surrogate}/gu, '');
 }

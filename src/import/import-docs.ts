@@ -151,7 +151,7 @@ export const importDocs = {
     tag: 'Imports',
     summary: 'Read the row errors of an import',
     description:
-      'All of them in the order of the file, streamed; or with `limit` a page of them as JSON, `next` being the `after` of the one that follows. While the job runs only the gap-free beginning of the file is listed. In the CSV, cells that a spreadsheet would run as a formula begin with an apostrophe.',
+      'All of them in the order of the file, streamed; or with `limit` a page of them as JSON, `next` being the `after` of the one that follows. While the job runs only the gap-free beginning of the file is listed, and each page has a `next`. In the CSV, cells that a spreadsheet would run as a formula begin with an apostrophe.',
     responses: {
       200: {
         description: 'The row errors. CSV and NDJSON come as an attachment.',

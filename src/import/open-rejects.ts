@@ -69,21 +69,45 @@ export async function openRejects(
   return { bytes, format };
 }
 
+/** @returns the format of the records, of which none is read. @throws as openRejects, but for openCopy. */
+export async function findFormat(
+  services: RejectsServices,
+  job: RejectsRequest['job'],
+  signal: AbortSignal,
+): Promise<Format> {
+  const file = await openUpload(services, job, signal);
+  await file.close();
+  return file.format;
+}
+
+/** The import has kept to its limit of unpacked bytes; the records that it rejected are to be had in any case. */
+const maxUnpackedBytes = Number.POSITIVE_INFINITY;
+
+async function openUpload(
+  { uploads, maxRecordBytes }: RejectsServices,
+  job: RejectsRequest['job'],
+  signal: AbortSignal,
+): Promise<OpenedFile> {
+  const { format, gzip, delimiter } = job.options as unknown as ImportOptions;
+  const resource = resourceNamed(job.resource);
+  return await openFile(readUpload(uploads, job), {
+    ...{ resource, format, gzip, delimiter, maxRecordBytes, maxUnpackedBytes, signal },
+  });
+}
+
+function readUpload(uploads: FileStore, { file, bytes_total }: RejectsRequest['job']): BlockReader {
+  return new BlockReader(uploads.path(file), bytes_total ?? 0);
+}
+
 async function openReading(
-  { streams, uploads, maxRecordBytes }: RejectsServices,
+  services: RejectsServices,
   { job, throughRecord, withReasons }: RejectsRequest,
   options: OpenOptions,
 ): Promise<Reading> {
-  const { format, gzip, delimiter } = job.options as unknown as ImportOptions;
-  const resource = resourceNamed(job.resource);
-  // The import has kept to its limit; the records that it rejected are to be had in any case.
-  const maxUnpackedBytes = Number.POSITIVE_INFINITY;
-  const readUpload = () => new BlockReader(uploads.path(job.file), job.bytes_total ?? 0);
-  const file = await openFile(readUpload(), {
-    ...{ resource, format, gzip, delimiter, maxRecordBytes, maxUnpackedBytes },
-    signal: options.signal,
-  });
-  const source = readUpload();
+  const { streams, uploads } = services;
+  const file = await openUpload(services, job, options.signal);
+  const { gzip } = job.options as unknown as ImportOptions;
+  const source = readUpload(uploads, job);
   const blocks = gzip ? unpack(source, maxUnpackedBytes, () => {}) : source;
   const copier = new RangeCopier(blocks[Symbol.asyncIterator]());
   const close = async () => {
@@ -94,7 +118,7 @@ async function openReading(
     await copier.begin();
     const rows = await openCopy(streams, copyRejections(job.id, throughRecord, withReasons), options);
     return {
-      ...{ file, copier, rows, frame: frameRejects(file, resource, withReasons) },
+      ...{ file, copier, rows, frame: frameRejects(file, resourceNamed(job.resource), withReasons) },
       async close() {
         rows.destroy();
         await close();

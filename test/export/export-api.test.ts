@@ -232,6 +232,12 @@ t.test('an export job makes a file to download, whole or in parts', async (t) =>
   t.match(beyond.json(), { status: 416, code: 'range_not_satisfiable' });
   t.equal(beyond.headers['content-range'], `bytes */${job.bytes}`);
   t.equal((await part({ 'if-none-match': `"${job.sha256}"` })).statusCode, 304);
+  const head = await app.inject({ method: 'HEAD', url: job.download_url });
+  t.match(head, {
+    statusCode: 200,
+    body: '',
+    headers: { 'content-length': `${job.bytes}`, 'content-type': /^text\/csv/ },
+  });
 
   const zipped = await runJob(app, { resource: 'users', compression: 'gzip' });
   const file = await app.inject(zipped.download_url);
@@ -287,6 +293,13 @@ t.test('export jobs are refused, replayed, cancelled and expire like the rest', 
   t.match((await app.inject({ method: 'POST', url: '/v1/exports', payload: '{"resource"', headers })).json(), {
     status: 400,
   });
+  for (const request of [{ payload: '{}', headers: { 'content-type': 'text/plain' } }, { query: 'resource=users' }]) {
+    const refused = await app.inject({ method: 'POST', url: '/v1/exports', ...request });
+    t.match(refused.json(), { status: 415, code: 'unsupported_media_type' }, JSON.stringify(request));
+  }
+  t.match((await app.inject('/v1/exports?status=failed&status=completed')).json(), {
+    ...{ status: 400, code: 'invalid_parameter', detail: 'status is given more than once' },
+  });
 
   const key = { 'idempotency-key': 'k' };
   const first = await postJob(app, { resource: 'users' }, key);
@@ -307,7 +320,7 @@ t.test('export jobs are refused, replayed, cancelled and expire like the rest', 
   const held = (await postJob(app, { resource: 'users' })).json().job_id;
   t.match((await app.inject(`/v1/exports/${held}/download`)).json(), { status: 409, code: 'export_not_ready' });
   await until(async () => (await app.inject(`/v1/exports/${held}`)).json().status === 'processing');
-  const cancelled = await app.inject({ method: 'POST', url: `/v1/exports/${held}/cancel` });
+  const cancelled = await app.inject({ method: 'POST', url: `/v1/exports/${held}/cancel`, headers });
   t.match([cancelled.statusCode, cancelled.json().status], [202, 'cancelled']);
   await until(async () => (await busy(app)) === 0);
   await session`ROLLBACK`;

@@ -84,8 +84,9 @@ t.test('hostile input', async (t) => {
       ['a\u2028b\u2029c.csv', 'a\ufffdb\ufffdc.csv'],
       ['\u202evsc.exe.csv', '\ufffdvsc.exe.csv'],
       ['\u2066a\u2069.csv', '\ufffda\ufffd.csv'],
-      [`${'\ud83d\ude00'.repeat(200)}.csv`, `${'\ud83d\ude00'.repeat(50)}…`],
-      [`x${'\ud83d\ude00'.repeat(200)}.csv`, `x${'\ud83d\ude00'.repeat(49)}\ufffd…`],
+      [`${'\ud83d\ude00'.repeat(200)}.csv`, `${'\ud83d\ude00'.repeat(40)}…${'\ud83d\ude00'.repeat(7)}.csv`],
+      [`x${'\ud83d\ude00'.repeat(200)}.csv`, `x${'\ud83d\ude00'.repeat(39)}…${'\ud83d\ude00'.repeat(7)}.csv`],
+      ['12" pipes; 100%2525 %41.csv', '12" pipes; 100%2525 %41.csv'],
       ["'; DROP TABLE users; --.csv", "'; DROP TABLE users; --.csv"],
       ['__proto__.csv', '__proto__.csv'],
     ];

@@ -91,6 +91,10 @@ t.test('a preview', async (t) => {
     t.match(seen.records[1], { values: {}, errors: [{ field: 'json', code: 'json', value: 'not json' }] });
     t.ok(Object.hasOwn(seen.records[2].values, '__proto__'));
     t.same(seen.missing_columns, ['title', 'author_id']);
+    const indented = await preview({ file_name: 'x.json' }, JSON.stringify({ data: [1] }, null, 2));
+    t.match(indented, { resource: null, columns: [], checked: 0, rejected: 0 });
+    t.ok(indented.records.every(({ errors }: { errors: { code: string }[] }) => errors[0]?.code === 'json'));
+    t.same((await preview({}, '{"a":1}\n')).records[0].errors, [], 'no rules of a resource that nobody named');
   });
 
   await t.test('does not hold against the file what the end of the sample cuts off', async (t) => {

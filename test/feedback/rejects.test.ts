@@ -181,10 +181,20 @@ t.test('rejected records', async (t) => {
   await t.test('have the name of their file', async (t) => {
     const named = async (name: string) => {
       const { job_id } = await importFile(app, { resource: 'users', name, content: gzipSync('{}\n') });
-      return (await rejectsOf(app, job_id)).headers['content-disposition'];
+      const { headers } = await rejectsOf(app, job_id);
+      const head = await app.inject({ method: 'HEAD', url: `/v1/imports/${job_id}/rejects` });
+      for (const header of ['content-type', 'content-disposition'])
+        t.equal(head.headers[header], headers[header], `${header} of a HEAD`);
+      return headers['content-disposition'];
     };
     t.equal(await named('users.ndjson.gz'), 'attachment; filename=rejected_users.ndjson');
-    t.match(await named('ü "x".ndjson.gz'), /^attachment; filename="rejected_[^"\\]*"; filename\*=UTF-8''[\w.%-]+$/);
+    t.equal(await named('Users.JSON.gz'), 'attachment; filename=rejected_Users.ndjson', 'it starts with an object');
+    t.match(
+      await named('ü "x".ndjson.gz'),
+      /^attachment; filename="rejected_\? \\"x\\".ndjson"; filename\*=UTF-8''rejected_%C3%BC%20%22x%22\.ndjson$/,
+    );
+    const long = await named(`${'long_'.repeat(30)}2024-01-31.ndjson.gz`);
+    t.match(long, /^attachment; filename="rejected_(long_){16}\?024-01-31\.ndjson";/);
     t.notMatch(await named('../a/b.ndjson.gz'), /\//);
   });
 
@@ -276,6 +286,7 @@ t.test('rejected records', async (t) => {
       code: 'file_unreadable',
       detail: /name, role/,
     });
+    t.equal((await app.inject({ method: 'HEAD', url: `/v1/imports/${headless.job_id}/rejects` })).statusCode, 409);
     for (const gone of ['forgotten', 'deleted', 'cut']) {
       const { job_id } = await importFile(app, { ...file, content: `${header}\n1,2\n` });
       const [job] = await app.sql<[{ file: string }]>`SELECT file FROM bulk.jobs WHERE id = ${job_id}`;

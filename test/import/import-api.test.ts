@@ -113,7 +113,8 @@ t.test('what cannot be imported is refused, by name', async (t) => {
   }
   const body = (payload: string | object, type: string) =>
     app.inject({ method: 'POST', url: '/v1/imports?resource=users', payload, headers: { 'content-type': type } });
-  t.match((await body('a,b', 'text/csv')).json(), { status: 415, code: 'unsupported_media_type' });
+  for (const type of ['text/csv', 'text/plain'])
+    t.match((await body('a,b', type)).json(), { status: 415, code: 'unsupported_media_type' });
   t.match((await body({ resource: 'users', file_url: 'http://a' }, 'application/json')).json(), {
     status: 400,
     code: 'remote_files_off',
@@ -126,6 +127,10 @@ t.test('what cannot be imported is refused, by name', async (t) => {
   t.match((await body(`${part('name="other"; filename="u.ndjson"')}--\r\n`, form)).json(), { code: 'file_required' });
   t.match((await body(`${part('name="file"')}--\r\n`, form)).json(), { status: 400 }, 'a field instead of a file');
   t.match((await body('--x--\r\n', form)).json(), { code: 'file_required' });
+  for (const headers of ['filename="u.ndjson"', '']) {
+    const nameless = { status: 400, code: 'malformed_request', detail: 'a part of the form has no name' };
+    t.match((await body(`${part(headers)}--\r\n`, form)).json(), nameless, headers);
+  }
   const two = `${part('name="file"; filename="u.ndjson"')}\r\n${part('name="file"; filename="v.ndjson"')}--\r\n`;
   t.match((await body(two, form)).json(), { code: 'file_required', detail: /one file/ });
   const field = (name: string) => `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\nusers\r\n`;
@@ -241,6 +246,16 @@ t.test('the error report: all of it, pages, CSV without formulas, NDJSON', async
   const none = await importFile(app, { ...file, content: users(50, 50) });
   t.same((await app.inject(`/v1/imports/${none.job_id}/errors`)).json().errors, []);
   t.equal((await app.inject(`/v1/imports/${none.job_id}/errors?format=csv`)).body, 'line,field,message,value\n');
+
+  const release = await hold(app, 'users');
+  const running = (await post(app, { ...file, content })).json().job_id;
+  const first = await app.inject(`/v1/imports/${running}/errors?limit=20`);
+  t.same(first.json().errors, []);
+  await release();
+  await ended(app, running);
+  const [, next = ''] = /<([^>]+)>; rel="next"/.exec(`${first.headers.link}`) ?? [];
+  t.match(next, `after=${first.json().next}`);
+  t.same((await app.inject(next)).json().errors, whole.errors, 'whoever pages a running import gets them all');
 });
 
 t.test('cancel: a running import keeps what was committed, a waiting one never starts', async (t) => {
@@ -252,11 +267,15 @@ t.test('cancel: a running import keeps what was committed, a waiting one never s
   t.equal((await statusOf(app, waiting)).status, 'pending');
   await until(async () => (await statusOf(app, running)).status === 'processing');
 
-  const cancel = (jobId: string) => app.inject({ method: 'POST', url: `/v1/imports/${jobId}/cancel` });
-  const first = await cancel(running);
+  const cancel = (jobId: string, headers = {}) =>
+    app.inject({ method: 'POST', url: `/v1/imports/${jobId}/cancel`, headers });
+  const first = await cancel(running, { 'content-type': 'application/json' });
   t.equal(first.statusCode, 202);
   t.equal(first.json().status, 'cancelled');
-  t.match((await cancel(running)).json(), { status: 409, code: 'job_ended' });
+  for (const type of ['', 'application/x-www-form-urlencoded', 'application/json']) {
+    const ofNothing = { 'content-length': '0', ...(type && { 'content-type': type }) };
+    t.match((await cancel(running, ofNothing)).json(), { status: 409, code: 'job_ended' }, type);
+  }
   await release();
   t.match(await ended(app, waiting), { status: 'completed', failed: 1 }, 'its parents are no longer awaited');
   const cancelled = await statusOf(app, running);

@@ -93,6 +93,11 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     t.ok(await page.getByRole('button', { name: 'Import' }).isDisabled());
     await page.getByLabel('Resource').selectOption('users');
     await page.getByText('id, email, name, role, created_at').waitFor();
+    const indented = Buffer.from(JSON.stringify({ data: [1] }, null, 2));
+    await page.setInputFiles('#file', { name: 'indented.json', mimeType: 'application/json', buffer: indented });
+    await page.getByText('JSON is read as one array of objects').waitFor();
+    const preview = page.getByRole('region', { name: 'First records of the file' });
+    t.match(await preview.getByRole('row').nth(1).innerText(), /invalid JSON/);
     await page.setInputFiles('#file', { ...csv('nothing.csv'), buffer: Buffer.alloc(0) });
     await page.getByText('An import of this file would fail').waitFor();
   });
@@ -281,6 +286,12 @@ t.test('the console in a browser', { skip: withoutBrowser }, async (t) => {
     const keyed = await startService(t, { ...env, API_KEYS: `ann:read+write:${secret}` });
     const { page, complaints } = await visit(t, browser, keyed.url);
     const dialog = page.getByRole('dialog', { name: 'API key' });
+    await dialog.getByLabel('API key').fill(`${secret}\u200b`);
+    await page.keyboard.press('Enter');
+    await dialog.getByText('This cannot be a key').waitFor();
+    t.equal(await page.evaluate('sessionStorage.length'), 0);
+    await page.evaluate(`sessionStorage.setItem('bulk-api-key', '“${secret}”')`);
+    await page.reload();
     await dialog.getByLabel('API key').fill('not-the-right-one-at-all');
     await page.keyboard.press('Enter');
     await dialog.getByText('does not know this key').waitFor();

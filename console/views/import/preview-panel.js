@@ -49,6 +49,14 @@ export function PreviewPanel({ preview, error, hasResource }) {
         <//>`
       }
       ${
+        !hasResource &&
+        columns.length === 0 &&
+        records.length > 0 &&
+        html`<${Notice} kind="warning">
+          <p>The first records have no columns. JSON is read as one array of objects, or as one object on each line.</p>
+        <//>`
+      }
+      ${
         hasResource &&
         ignored.length > 0 &&
         html`<p class="hint">Not a field of this resource, and left out: ${namesOf(ignored)}</p>`

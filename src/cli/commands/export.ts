@@ -6,6 +6,7 @@ import type { Context } from '../context.ts';
 import { describeExport } from '../describe-job.ts';
 import { labelOf } from '../find-job.ts';
 import { followJobs } from '../follow-jobs.ts';
+import { gzipped } from '../gzipped.ts';
 import { type ExitCode, exitCodes, UsageError } from '../outcome.ts';
 import { bytes } from '../plain-text.ts';
 import { transferLine } from '../progress-line.ts';
@@ -54,7 +55,7 @@ export async function exportRecords(context: Context, resource: string, flags: E
     const { body } = await client.exportRows(request, { signal });
     const shown = withProgress(context, to === stdout ? resource : to, body);
     // What travels gzipped has been unpacked on arrival.
-    return compressed ? ReadableStream.from(shown).pipeThrough(new CompressionStream('gzip')) : shown;
+    return compressed ? gzipped(shown) : shown;
   });
   return exitCodes.ok;
 }

@@ -2,6 +2,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type AcceptedImport, BulkProblem, type Format, type ImportState } from '../../client/index.ts';
+import { formatOfFileName } from '../../resources/formats.ts';
 import type { Context } from '../context.ts';
 import { describeImport } from '../describe-job.ts';
 import { followJobs } from '../follow-jobs.ts';
@@ -34,6 +35,11 @@ const uploadReportMs = 1_000;
 
 export async function importFiles(context: Context, paths: readonly string[], flags: ImportFlags): Promise<ExitCode> {
   const { client, output, signal } = context;
+  if (flags.watch === false && flags.failOver) {
+    throw new UsageError(
+      '--fail-over is for the end of an import, which --no-watch does not wait for: bulk watch has it too',
+    );
+  }
   if (paths.length > 1) {
     if (flags.idempotencyKey !== undefined) {
       throw new UsageError('--idempotency-key is for one file; without it each file has a key of its own');
@@ -79,13 +85,16 @@ async function nameFile({ client, signal }: Context, path: string, flags: Import
   if (path === stdin) {
     if (flags.resource === undefined) throw new UsageError('stdin needs --resource');
     if (flags.format === undefined && flags.name === undefined) throw new UsageError('stdin needs --format or --name');
-    return { path, name: flags.name ?? `stdin.${flags.format}`, resource: flags.resource };
+    const name = flags.name ?? `stdin.${flags.format}`;
+    requireFormat(name, flags);
+    return { path, name, resource: flags.resource };
   }
   const found = await stat(path);
   if (found.isDirectory()) throw new UsageError(`${path} is a folder`);
   if (!found.isFile()) throw new UsageError(`${path} is no ordinary file; pipe it in: bulk import - < ${path}`);
   await access(path, constants.R_OK);
   const name = flags.name ?? basename(path);
+  requireFormat(name, flags);
   if (flags.resource !== undefined) return { path, name, resource: flags.resource };
   const { format, delimiter } = flags;
   const { resource_guess } = await client.preview(path, { fileName: name, format, delimiter, signal });
@@ -93,6 +102,14 @@ async function nameFile({ client, signal }: Context, path: string, flags: Import
     throw new UsageError(`cannot tell what is in ${path}: give --resource (bulk resources lists them)`);
   }
   return { path, name, resource: resource_guess };
+}
+
+/** A preview would guess it from the content, and the import be refused. */
+function requireFormat(name: string, { format }: ImportFlags): void {
+  if (format !== undefined || formatOfFileName(name).format !== undefined) return;
+  throw new UsageError(
+    `cannot tell the format of ${name}: give --format, or name it .csv, .ndjson, .jsonl or .json (each also .gz)`,
+  );
 }
 
 /** The service has an import wait for earlier ones of what it refers to; so those are to be the earlier ones. */

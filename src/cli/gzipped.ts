@@ -1,0 +1,3 @@
+export function gzipped(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  return ReadableStream.from(bytes).pipeThrough(new CompressionStream('gzip'));
+}
