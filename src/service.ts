@@ -7,6 +7,7 @@ import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { versionText } from './help.ts';
 import { closeIdleConnections } from './http/close-idle-connections.ts';
+import { logIsFailing, tell } from './log-output.ts';
 import { tryListening } from './try-listening.ts';
 
 /** At this part of SHUTDOWN_TIMEOUT open connections are cut, so that the rest can be closed in order. */
@@ -63,10 +64,10 @@ export class Service {
     return this.#stopping;
   }
 
-  /** @returns false when there is no log to write to yet. */
-  reportFatal(error: Error, origin: string): boolean {
+  /** In the log; on stderr when there is none yet, or it cannot be written. */
+  reportFatal(error: Error, origin: string): void {
     this.#app?.log.fatal({ err: error, origin }, 'Unforeseen error, the service stops');
-    return this.#app !== null;
+    if (!this.#app || logIsFailing()) tell(String(error.stack));
   }
 
   async #stop(cause: string): Promise<boolean> {

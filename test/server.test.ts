@@ -1,7 +1,7 @@
 // The service as a process: its arguments, its start, the ways it may end, and what it says meanwhile.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { open, readFile, stat, truncate } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { openPool } from '../db/client.ts';
+import { freePort } from '../db/embedded/free-port.ts';
 import { isRunning } from '../db/embedded/processes.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { loadConfig } from '../src/config.ts';
@@ -228,6 +229,54 @@ t.test('an error that nobody foresaw is logged, and the service ends in order wi
     { msg: 'Stopping' },
     { msg: 'Stopped' },
   ]);
+});
+
+t.test('a log that cannot be written holds nothing up, and goes on once there is room', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [logFile, port] = [join(folder, 'log'), await freePort()];
+  const preload = `process.once('SIGUSR2', () => { Promise.reject(new Error('forgotten')); })`;
+  const command = plainNode([`--import=data:text/javascript,${encodeURIComponent(preload)}`, 'src/server.ts']).flat();
+  const log = await open(logFile, 'a');
+  // As on a full disk: a write past so many blocks fails.
+  const child = spawn('sh', ['-c', 'ulimit -f 12; exec "$@"', 'sh', ...command], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { ...(await setUp(t)), PATH: process.env.PATH, PORT: String(port) },
+    stdio: ['ignore', log.fd, 'pipe'],
+  });
+  const ended = once(child, 'close');
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+    await log.close();
+  });
+  let said = '';
+  child.stderr!.setEncoding('utf8').on('data', (part) => (said += part));
+  const url = `http://127.0.0.1:${port}/v1/imports`;
+  const fill = async () => {
+    for (let before = -1; ; ) {
+      const answered = await fetch(url).then(
+        () => true,
+        async () => await pause(20, false),
+      );
+      const { size } = await stat(logFile);
+      if (answered && size === before) return;
+      before = size;
+    }
+  };
+  await fill();
+  t.equal((await fetch(url)).status, 200, 'requests are served');
+  await truncate(logFile);
+  t.equal((await fetch(url)).status, 200);
+  const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n');
+  // The first one had been begun before.
+  const whole = lines.slice(1).map((line) => JSON.parse(line).msg);
+  t.ok(whole.includes('incoming request'));
+
+  await fill();
+  child.kill('SIGUSR2');
+  t.same(await ended, [1, null], 'an unforeseen error ends it in order');
+  t.match(said, /^the log cannot be written \(EFBIG\); lines may be lost until it can\n/);
+  t.match(said, /Error: forgotten\n/, 'and is told on stderr instead');
 });
 
 t.test('a stop that is asked for during a start that hangs', async (t) => {
