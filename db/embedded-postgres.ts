@@ -51,7 +51,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await mkdir(options.dataDir, { recursive: true });
   // One spelling, by which a server that runs on the folder is recognised.
   const dataDir = await realpath(options.dataDir);
-  const lock = await lockDataDir(dataDir);
+  const lock = await lockDataDir(dataDir, {
+    onWait: (standstillMs) =>
+      log?.warn(
+        { dataDir, seconds: standstillMs / 1000 },
+        'DATA_DIR was not given back by a service in another container or on another machine, or before a reboot; waiting whether that one still lives',
+      ),
+  });
   let cluster: Cluster | undefined;
   try {
     cluster = await prepareCluster(dataDir, log);
