@@ -15,6 +15,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { type Connection, openPool, type Sql } from '../../db/client.ts';
@@ -37,6 +38,7 @@ import { temporaryFolder } from '../temporary-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
 const starter = join(import.meta.dirname, 'start-embedded.ts');
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
 /** The user and group that by convention own nothing. */
 const nobody = { uid: 65_534, gid: 65_534 };
 
@@ -94,7 +96,7 @@ t.test('the first start makes a cluster that is reached from this machine alone,
   await mkdir(leftover, { recursive: true });
   await writeFile(join(leftover, 'half'), 'a file');
   const opened: object[] = [];
-  const log = { info: () => {}, warn: (data: object) => void opened.push(data) };
+  const log = { ...silent, warn: (data: object) => void opened.push(data) };
   const { connection, stop } = await start(t, { log });
   t.notOk(
     (await readdir(dataDir)).some((name) => name.startsWith('postgres.new')),
@@ -150,7 +152,7 @@ t.test('after a kill -9 of the service its server is adopted, by whatever path t
   const alias = join(await temporaryFolder(t), 'alias');
   await symlink(dataDir, alias);
   const said: object[] = [];
-  const log = { info: (data: object) => void said.push(data), warn: () => {} };
+  const log = { ...silent, info: (data: object) => void said.push(data) };
   const { connection, stop } = await start(t, { dataDir: alias, log });
   t.match(said, [{ adopted: true, port: killed.said.port }]);
   t.equal(connection.port, killed.said.port);
@@ -167,6 +169,61 @@ t.test('after a kill -9 of both, nothing that was committed is lost', async (t) 
   process.kill(pid, 'SIGKILL');
   const { connection } = await start(t);
   t.same(await query(connection, async (sql) => await sql`SELECT n FROM kept ORDER BY n`), [{ n: 1 }, { n: 2 }]);
+});
+
+t.test('a server that ends is started again on its port, until it is to stop', async (t) => {
+  const said: string[] = [];
+  const failed = Promise.withResolvers<void>();
+  const log = {
+    ...silent,
+    warn: (_: object, message: string) => void said.push(message),
+    error: (_: object, message: string) => {
+      said.push(message);
+      failed.resolve();
+    },
+  };
+  const { connection, stop } = await start(t, { log });
+  const sql = openPool(connection, { max: 1, name: 'test' });
+  t.after(async () => await sql.end({ timeout: 1 }));
+  const answer = async () => {
+    for (;;) {
+      const rows = await sql`SELECT n FROM kept ORDER BY n`.catch(() => null);
+      if (rows) return [...rows];
+      await wait(20);
+    }
+  };
+  const kept = await answer();
+  // A start that fails is tried again, as on a disk that is still full.
+  const version = join(dataDir, 'postgres/PG_VERSION');
+  const content = await readFile(version, 'utf8');
+  await writeFile(version, '13\n');
+  process.kill(await serverPid(), 'SIGKILL');
+  // To look after a server keeps no process alive.
+  const alive = setInterval(() => {}, 60_000);
+  await failed.promise;
+  clearInterval(alive);
+  await writeFile(version, content);
+  t.same(await answer(), kept);
+  t.same(
+    [...new Set(said)],
+    ['The embedded PostgreSQL has ended', 'The embedded PostgreSQL could not be started again yet'],
+  );
+
+  const pid = await serverPid();
+  process.kill(pid, 'SIGKILL');
+  await stop();
+  t.notOk(await isRunning(await serverPid()), 'a stop that finds it ended leaves nothing running');
+  t.notOk((await readdir(dataDir)).includes('service.lock'));
+});
+
+t.test('a stop in the middle of such a start ends it', async (t) => {
+  const { stop } = await start(t);
+  const pid = await serverPid();
+  process.kill(pid, 'SIGKILL');
+  // The pid file of the next one.
+  while ((await serverPid().catch(() => pid)) === pid) await wait(1);
+  await stop();
+  t.notOk(await serverPid().then(isRunning, () => false));
 });
 
 t.test('neither a pid file that names a process of somebody else nor a large log is in the way', async (t) => {
@@ -241,7 +298,7 @@ t.test('two containers on one folder: one PostgreSQL', async (t) => {
   }
   const holder = await startElsewhere(t, dataDir, { within: container });
   const said: object[] = [];
-  const log = { info: () => {}, warn: (data: object) => void said.push(data) };
+  const log = { ...silent, warn: (data: object) => void said.push(data) };
   await t.rejects(start(t, { log }), { message: /in another container or on another machine/ });
   t.match(said, [{ dataDir, seconds: 15 }], 'that it waits is told');
   await query(holder.said, async (sql) => await sql`INSERT INTO kept VALUES (3)`);
