@@ -17,11 +17,13 @@ export class Service {
   readonly #config: Config;
   #building: Promise<FastifyInstance> | null = null;
   #app: FastifyInstance | null = null;
+  #host: string;
   #closeIdle = () => {};
   #stopping: Promise<boolean> | null = null;
 
   constructor(config: Config) {
     this.#config = config;
+    this.#host = config.http.host;
   }
 
   /** @returns once it listens. @throws whatever kept it from that; nothing is left open then. */
@@ -35,7 +37,7 @@ export class Service {
     if (this.#stopping) return;
     try {
       const listenTextResolver = (address: string) => `Listening at ${address}`;
-      const address = await app.listen({ ...http, listenTextResolver });
+      const address = await app.listen({ ...http, host: this.#host, listenTextResolver });
       const startMs = Math.round(performance.now() - startedAt);
       app.log.info({ address, version: versionText(), node: process.versions.node, start_ms: startMs }, 'Ready');
       if (this.#config.log.format === 'pretty') this.#giveHint(app, address);
@@ -46,7 +48,7 @@ export class Service {
   }
 
   async #build(): Promise<FastifyInstance> {
-    await tryListening(this.#config.http);
+    this.#host = await tryListening(this.#config.http);
     return await buildApp(this.#config);
   }
 

@@ -109,6 +109,19 @@ t.test('PORT=0 logs the port that was picked; SIGTERM ends with 0', async (t) =>
   t.match(service.log.at(-1), { msg: 'Stopped' });
 });
 
+t.test('HOST=localhost is one address, however many the name has', async (t) => {
+  const both = `import dns from 'node:dns';
+    const { lookup } = dns;
+    const addresses = [{ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 }];
+    dns.lookup = (name, options, callback) =>
+      name === 'localhost' && options.all ? callback(null, addresses) : lookup(name, options, callback);`;
+  const service = await startService(t, { ...(await setUp(t)), HOST: 'localhost' }, { preload: both });
+  const said = service.log.flatMap(({ msg }) => (/^Listening/.test(String(msg)) ? [msg] : []));
+  t.same(said, [`Listening at ${service.url}`]);
+  t.equal(new URL(service.url).hostname, '127.0.0.1');
+  t.equal(await service.stop('SIGTERM'), 0);
+});
+
 t.test('a stop does not wait for connections that nobody uses', async (t) => {
   const service = await startService(t, await setUp(t));
   const { port, hostname } = new URL(service.url);
