@@ -5,7 +5,7 @@
 // running; the next start finds it by postmaster.pid and adopts it, or stops it when it does not answer. A server that
 // ends by itself is started again.
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, realpath, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { chown, readFile, realpath, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Connection } from './client.ts';
@@ -23,6 +23,7 @@ import {
 import { lockDataDir } from './embedded/data-dir-lock.ts';
 import { EmbeddedPostgresFailure } from './embedded/embedded-failure.ts';
 import { keepRunning, type Log } from './embedded/keep-running.ts';
+import { makeFolder } from './make-folder.ts';
 import { sqlstateOf } from './sqlstate.ts';
 
 /** Name of the role and of the database. */
@@ -50,7 +51,7 @@ export interface EmbeddedPostgres {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { schema, log, settings } = options;
-  await mkdir(options.dataDir, { recursive: true });
+  await makeFolder(options.dataDir);
   // One spelling, by which a server that runs on the folder is recognised.
   const dataDir = await realpath(options.dataDir);
   const lock = await lockDataDir(dataDir, {

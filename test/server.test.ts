@@ -1,7 +1,8 @@
 // The service as a process: its arguments, its start, the ways it may end, and what it says meanwhile.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, stat, truncate } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readFile, stat, symlink, truncate } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import { isRunning } from '../db/embedded/processes.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { loadConfig } from '../src/config.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
+import { FileStore } from '../src/file-store.ts';
 import { createDatabase, inThisDatabase } from './databases.ts';
 import { environment } from './environment.ts';
 import { plainNode } from './plain-node.ts';
@@ -76,11 +78,36 @@ t.test('what cannot be had at the start: one line with the remedy, exit code 1',
   await once(other, 'listening');
   t.after(() => other.close());
   const { port } = other.address() as AddressInfo;
-  const [busyPort, noFolder] = await Promise.all([
+  const folder = await temporaryFolder(t);
+  await symlink('nowhere', join(folder, 'link'));
+  await symlink('circle', join(folder, 'circle'));
+  const explained = async (uploadDir: string) =>
+    await FileStore.open(uploadDir).catch((error: unknown) =>
+      explainStartFailure(error, loadConfig({ UPLOAD_DIR: uploadDir })),
+    );
+  const leadsNowhere =
+    'leads to what is not there, or no folder can be made there (ENOENT); set UPLOAD_DIR to another folder';
+  for (const path of ['link', 'link/below', 'link/below/deeper'])
+    t.equal(await explained(join(folder, path)), `UPLOAD_DIR: ${join(folder, 'link')} ${leadsNowhere}`);
+  for (const path of ['circle', 'circle/below'])
+    t.match(
+      await explained(join(folder, path)),
+      /^UPLOAD_DIR: \S+circle\S* is a link that leads back to itself \(ELOOP\); /,
+    );
+  t.match(
+    await explained(join(folder, 'x'.repeat(300))),
+    /^UPLOAD_DIR: the name \S+ is too long \(ENAMETOOLONG\); set UPLOAD_DIR to a folder with a shorter one$/,
+  );
+  // Where nobody may make a folder.
+  if (existsSync('/proc')) t.match(await explained('/proc/x/y'), /^UPLOAD_DIR: .*\/proc\/x .*\((ENOENT|EACCES)\); /);
+
+  const [busyPort, noFolder, noLink] = await Promise.all([
     // Before the database is looked at: there is none.
     run([], { ...env, PORT: String(port), DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }),
     run([], { ...env, DATA_DIR: '/dev/null/data' }),
+    run([], { PORT: '0', DATA_DIR: join(folder, 'link') }),
   ]);
+  t.match(noLink, { code: 1, stderr: /^DATA_DIR: \S+link leads to what is not there.* \(ENOENT\); .*\n$/ });
   t.match(busyPort, {
     code: 1,
     stderr: `port ${port} of 127.0.0.1 is in use by another program; stop that one, or set PORT to another port (0 picks a free one)\n`,
