@@ -65,8 +65,10 @@ export function openPool(
 ): Sql {
   const { host, port, user, password, database, ssl, schema } = connection;
   return postgres({
-    host,
-    port,
+    // In lists, which its types do not know, or the driver would take an address of IPv6 for a host and its port.
+    host: [host] as unknown as string,
+    port: [port] as unknown as number,
+    path: host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : undefined,
     user,
     password,
     database,

@@ -2,9 +2,10 @@
 //   postgres/          the cluster           postgres.log   what the server says
 //   postgres.password  its only role's       service.lock   which process uses the folder
 // It listens on 127.0.0.1 alone, on a free port, behind a random password. A service that was killed leaves its server
-// running; the next start finds it by postmaster.pid and adopts it, or stops it when it does not answer.
+// running; the next start finds it by postmaster.pid and adopts it, or stops it when it does not answer. A server that
+// ends by itself is started again.
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, realpath, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { chown, readFile, realpath, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Connection } from './client.ts';
@@ -21,6 +22,8 @@ import {
 } from './embedded/cluster.ts';
 import { lockDataDir } from './embedded/data-dir-lock.ts';
 import { EmbeddedPostgresFailure } from './embedded/embedded-failure.ts';
+import { keepRunning, type Log } from './embedded/keep-running.ts';
+import { makeFolder } from './make-folder.ts';
 import { sqlstateOf } from './sqlstate.ts';
 
 /** Name of the role and of the database. */
@@ -30,7 +33,7 @@ export interface EmbeddedPostgresOptions {
   dataDir: string;
   /** Schema of the resources' tables, for the connection. */
   schema: string;
-  log?: { info(data: object, message: string): void; warn(data: object, message: string): void } | undefined;
+  log?: Log | undefined;
   /** Server settings over the usual ones; ignored by a server that is adopted. */
   settings?: Record<string, string | number>;
 }
@@ -48,10 +51,16 @@ export interface EmbeddedPostgres {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { schema, log, settings } = options;
-  await mkdir(options.dataDir, { recursive: true });
+  await makeFolder(options.dataDir);
   // One spelling, by which a server that runs on the folder is recognised.
   const dataDir = await realpath(options.dataDir);
-  const lock = await lockDataDir(dataDir);
+  const lock = await lockDataDir(dataDir, {
+    onWait: (standstillMs) =>
+      log?.warn(
+        { dataDir, seconds: standstillMs / 1000 },
+        'DATA_DIR was not given back by a service in another container or on another machine, or before a reboot; waiting whether that one still lives',
+      ),
+  });
   let cluster: Cluster | undefined;
   try {
     cluster = await prepareCluster(dataDir, log);
@@ -60,15 +69,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       return { host: '127.0.0.1', port, user: name, password, database: name, ssl: false, schema };
     };
     const adopted = await adopt(cluster, connect);
-    if (!adopted) await startServer(cluster, { ...(await usualSettings(dataDir)), ...settings });
+    const allSettings = async () => ({ ...(await usualSettings(dataDir)), ...settings });
+    if (!adopted) await startServer(cluster, await allSettings());
     const server = (await runningServer(cluster))!;
     await createDatabase(connect(server.port), passwordFileOf(dataDir));
     log?.info({ port: server.port, dataDir, adopted }, `Embedded PostgreSQL ${adopted ? 'adopted' : 'started'}`);
+    const stopServing = keepRunning({ cluster, server, settings: allSettings, mayRestart: lock.isHeld, log });
     let stopped: Promise<void> | undefined;
     return {
       connection: connect(server.port),
       stop: () => {
-        stopped ??= stopServer(cluster!, server).finally(() => lock.release());
+        stopped ??= stopServing().finally(() => lock.release());
         return stopped;
       },
     };

@@ -31,6 +31,8 @@ export function parseDatabaseUrl(value: string): Parsed<Address> {
     string,
   ];
   if (!host || !user) return { ok: false, takes: `${takes}; its ${host ? 'user' : 'host'} is missing` };
+  // The driver would go through them in turn, and find none.
+  if (host.includes(',')) return { ok: false, takes: `${takes}; it takes one host` };
   const tlsMode = url.searchParams.get('sslmode') ?? undefined;
   if (tlsMode !== undefined && !tlsModes.some((mode) => mode === tlsMode)) {
     return { ok: false, takes: `${takes}, with an sslmode of ${tlsModes.join(', ')}` };

@@ -87,10 +87,15 @@ const fileFailures: Record<string, [what: string, remedy: string]> = {
   ENOSPC: ['the disk of PATH is full', 'free some space, or set VARIABLE to a folder on another disk'],
   EDQUOT: ['the disk quota of USER is used up at PATH', 'free some space, or set VARIABLE to a folder on another disk'],
   ENOTDIR: ['a file is where a folder should be in PATH', 'remove it, or set VARIABLE to another folder'],
+  ENOENT: ['PATH leads to what is not there, or no folder can be made there', 'set VARIABLE to another folder'],
+  ELOOP: ['PATH is a link that leads back to itself', 'remove it, or set VARIABLE to another folder'],
+  ENAMETOOLONG: ['the name PATH is too long', 'set VARIABLE to a folder with a shorter one'],
   EEXIST: ['a file is where a folder should be in PATH', 'remove it, or set VARIABLE to another folder'],
 };
 
-function explainFileFailure({ code, path: given }: SystemError, config: Config): Explanation | null {
+function explainFileFailure({ code, syscall, path: given }: SystemError, config: Config): Explanation | null {
+  // Of a program or file of the service's own that is missing nobody foresaw anything.
+  if (code === 'ENOENT' && syscall !== 'mkdir' && syscall !== 'stat') return null;
   const path = given ?? config.dataDir;
   const [what, remedy] = fileFailures[String(code)] ?? [];
   if (!what || !remedy) return null;

@@ -2,10 +2,11 @@
 // nothing that a client sends ever becomes part of a path.
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { access, constants, mkdir, open, opendir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { access, constants, open, opendir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { makeFolder } from '../db/make-folder.ts';
 
 const partSuffix = '.part';
 /** What may wait to be written: with 16 KiB, Node's default, uploads take a quarter longer. */
@@ -61,7 +62,7 @@ export class FileStore {
    * @throws the file system's error (EACCES …) when the folder cannot be written.
    */
   static async open(folder: string, options: FileStoreOptions = {}): Promise<FileStore> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await access(folder, constants.W_OK | constants.X_OK);
     return new FileStore(folder, options);
   }

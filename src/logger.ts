@@ -1,6 +1,7 @@
 // How the service logs: one JSON object a line on stdout, or coloured lines for people.
 import { type DestinationStream, type LoggerOptions, stdTimeFunctions } from 'pino';
 import type { Config } from './config.ts';
+import { logOutput } from './log-output.ts';
 
 /** Wherever headers end up in a line: `headers`, `req.headers`, `err.headers` … */
 const secrets = ['.authorization', '["x-api-key"]', '.cookie'].flatMap((name) => [
@@ -34,14 +35,15 @@ function censor(value: unknown, path: string[]): unknown {
 /** The `logger` option of Fastify, which adds its serializers for requests, responses and errors. */
 export async function loggerOptions({
   log,
-}: Pick<Config, 'log'>): Promise<LoggerOptions & { stream?: DestinationStream }> {
+}: Pick<Config, 'log'>): Promise<LoggerOptions & { stream: DestinationStream }> {
   const options: LoggerOptions = {
     level: log.level,
     timestamp: stdTimeFunctions.isoTime,
     redact: { paths: [...secrets, 'req.url'], censor },
   };
-  if (log.format === 'json') return options;
+  const output = logOutput();
+  if (log.format === 'json') return { ...options, stream: output };
   // For people, who start it by hand; elsewhere a start need not load it.
-  const { prettyStream } = await import('./pretty-log.ts');
-  return { ...options, stream: prettyStream() };
+  const { prettyLine } = await import('./pretty-log.ts');
+  return { ...options, stream: { ...output, write: (line: string) => output.write(prettyLine(line)) } };
 }

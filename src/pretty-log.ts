@@ -1,6 +1,5 @@
 // LOG_FORMAT=pretty: coloured lines for people. pino-pretty writes messages, errors and some values as they are; whatever
 // came from outside in these is made visible first, or it would forge lines and command the terminal.
-import { destination } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { withVisibleControls } from './visible-text.ts';
 
@@ -14,12 +13,6 @@ const prettify = prettyFactory({
 /** @param line as pino writes it: one JSON object. */
 export function prettyLine(line: string): string {
   return prettify(JSON.parse(line, makeVisible)) ?? '';
-}
-
-/** Written at once rather than by a thread, which would lose the last lines when the process ends. */
-export function prettyStream(): { write(line: string): void } {
-  const stdout = destination({ dest: 1, sync: true });
-  return { write: (line) => void stdout.write(prettyLine(line)) };
 }
 
 function makeVisible(name: string, value: unknown): unknown {

@@ -64,7 +64,7 @@ function endWithSignals(service: Service): void {
 /** Rejections that nobody handles arrive here too. The state is unknown then: finish what can be finished, and end. */
 function endWithUnforeseenErrors(service: Service): void {
   process.on('uncaughtException', (error, origin) => {
-    if (!service.reportFatal(error, origin)) process.stderr.write(`${error.stack}\n`);
+    service.reportFatal(error, origin);
     void end(service, origin, 1);
   });
 }

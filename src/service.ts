@@ -7,6 +7,7 @@ import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { versionText } from './help.ts';
 import { closeIdleConnections } from './http/close-idle-connections.ts';
+import { logIsFailing, tell } from './log-output.ts';
 import { tryListening } from './try-listening.ts';
 
 /** At this part of SHUTDOWN_TIMEOUT open connections are cut, so that the rest can be closed in order. */
@@ -16,11 +17,13 @@ export class Service {
   readonly #config: Config;
   #building: Promise<FastifyInstance> | null = null;
   #app: FastifyInstance | null = null;
+  #host: string;
   #closeIdle = () => {};
   #stopping: Promise<boolean> | null = null;
 
   constructor(config: Config) {
     this.#config = config;
+    this.#host = config.http.host;
   }
 
   /** @returns once it listens. @throws whatever kept it from that; nothing is left open then. */
@@ -34,7 +37,7 @@ export class Service {
     if (this.#stopping) return;
     try {
       const listenTextResolver = (address: string) => `Listening at ${address}`;
-      const address = await app.listen({ ...http, listenTextResolver });
+      const address = await app.listen({ ...http, host: this.#host, listenTextResolver });
       const startMs = Math.round(performance.now() - startedAt);
       app.log.info({ address, version: versionText(), node: process.versions.node, start_ms: startMs }, 'Ready');
       if (this.#config.log.format === 'pretty') this.#giveHint(app, address);
@@ -45,7 +48,7 @@ export class Service {
   }
 
   async #build(): Promise<FastifyInstance> {
-    await tryListening(this.#config.http);
+    this.#host = await tryListening(this.#config.http);
     return await buildApp(this.#config);
   }
 
@@ -63,10 +66,10 @@ export class Service {
     return this.#stopping;
   }
 
-  /** @returns false when there is no log to write to yet. */
-  reportFatal(error: Error, origin: string): boolean {
+  /** In the log; on stderr when there is none yet, or it cannot be written. */
+  reportFatal(error: Error, origin: string): void {
     this.#app?.log.fatal({ err: error, origin }, 'Unforeseen error, the service stops');
-    return this.#app !== null;
+    if (!this.#app || logIsFailing()) tell(String(error.stack));
   }
 
   async #stop(cause: string): Promise<boolean> {

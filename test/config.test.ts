@@ -275,6 +275,8 @@ t.test('a wrong secret is named, never shown', async (t) => {
       'postgres://me:hunter2@host/db?sslmode=yes',
       `${url}, with an sslmode of disable, prefer, require, verify-ca, verify-full`,
     ],
+    ['postgres://me:hunter2@one,two:5432/db', `${url}; it takes one host`],
+    ['postgres://me:hunter2@host/db?host=one,two', `${url}; it takes one host`],
     ['postgres://me:hunter2@host/db?sslkey=k', `${url}; the parameter sslkey is not supported`],
   ];
   for (const [value, takes] of wrongUrls) {
@@ -282,6 +284,12 @@ t.test('a wrong secret is named, never shown', async (t) => {
       `DATABASE_URL (value not shown) ${takes}; run with --help to see every variable`,
     ]);
   }
+});
+
+t.test('DB_HOST takes one host', async (t) => {
+  t.same(complaints({ DB_HOST: 'one,two' }), [
+    'DB_HOST="one,two" takes one host; run with --help to see every variable',
+  ]);
 });
 
 t.test('variables that contradict each other are refused', async (t) => {

@@ -1,7 +1,8 @@
 // The service as a process: its arguments, its start, the ways it may end, and what it says meanwhile.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open, readFile, stat, symlink, truncate } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -9,10 +10,12 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { openPool } from '../db/client.ts';
+import { freePort } from '../db/embedded/free-port.ts';
 import { isRunning } from '../db/embedded/processes.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { loadConfig } from '../src/config.ts';
 import { explainStartFailure } from '../src/explain-start-failure.ts';
+import { FileStore } from '../src/file-store.ts';
 import { createDatabase, inThisDatabase } from './databases.ts';
 import { environment } from './environment.ts';
 import { plainNode } from './plain-node.ts';
@@ -75,11 +78,36 @@ t.test('what cannot be had at the start: one line with the remedy, exit code 1',
   await once(other, 'listening');
   t.after(() => other.close());
   const { port } = other.address() as AddressInfo;
-  const [busyPort, noFolder] = await Promise.all([
+  const folder = await temporaryFolder(t);
+  await symlink('nowhere', join(folder, 'link'));
+  await symlink('circle', join(folder, 'circle'));
+  const explained = async (uploadDir: string) =>
+    await FileStore.open(uploadDir).catch((error: unknown) =>
+      explainStartFailure(error, loadConfig({ UPLOAD_DIR: uploadDir })),
+    );
+  const leadsNowhere =
+    'leads to what is not there, or no folder can be made there (ENOENT); set UPLOAD_DIR to another folder';
+  for (const path of ['link', 'link/below', 'link/below/deeper'])
+    t.equal(await explained(join(folder, path)), `UPLOAD_DIR: ${join(folder, 'link')} ${leadsNowhere}`);
+  for (const path of ['circle', 'circle/below'])
+    t.match(
+      await explained(join(folder, path)),
+      /^UPLOAD_DIR: \S+circle\S* is a link that leads back to itself \(ELOOP\); /,
+    );
+  t.match(
+    await explained(join(folder, 'x'.repeat(300))),
+    /^UPLOAD_DIR: the name \S+ is too long \(ENAMETOOLONG\); set UPLOAD_DIR to a folder with a shorter one$/,
+  );
+  // Where nobody may make a folder.
+  if (existsSync('/proc')) t.match(await explained('/proc/x/y'), /^UPLOAD_DIR: .*\/proc\/x .*\((ENOENT|EACCES)\); /);
+
+  const [busyPort, noFolder, noLink] = await Promise.all([
     // Before the database is looked at: there is none.
     run([], { ...env, PORT: String(port), DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }),
     run([], { ...env, DATA_DIR: '/dev/null/data' }),
+    run([], { PORT: '0', DATA_DIR: join(folder, 'link') }),
   ]);
+  t.match(noLink, { code: 1, stderr: /^DATA_DIR: \S+link leads to what is not there.* \(ENOENT\); .*\n$/ });
   t.match(busyPort, {
     code: 1,
     stderr: `port ${port} of 127.0.0.1 is in use by another program; stop that one, or set PORT to another port (0 picks a free one)\n`,
@@ -106,6 +134,19 @@ t.test('PORT=0 logs the port that was picked; SIGTERM ends with 0', async (t) =>
   service.child.kill('SIGINT');
   t.equal(await service.stop('SIGINT'), 0);
   t.match(service.log.at(-1), { msg: 'Stopped' });
+});
+
+t.test('HOST=localhost is one address, however many the name has', async (t) => {
+  const both = `import dns from 'node:dns';
+    const { lookup } = dns;
+    const addresses = [{ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 }];
+    dns.lookup = (name, options, callback) =>
+      name === 'localhost' && options.all ? callback(null, addresses) : lookup(name, options, callback);`;
+  const service = await startService(t, { ...(await setUp(t)), HOST: 'localhost' }, { preload: both });
+  const said = service.log.flatMap(({ msg }) => (/^Listening/.test(String(msg)) ? [msg] : []));
+  t.same(said, [`Listening at ${service.url}`]);
+  t.equal(new URL(service.url).hostname, '127.0.0.1');
+  t.equal(await service.stop('SIGTERM'), 0);
 });
 
 t.test('a stop does not wait for connections that nobody uses', async (t) => {
@@ -228,6 +269,54 @@ t.test('an error that nobody foresaw is logged, and the service ends in order wi
     { msg: 'Stopping' },
     { msg: 'Stopped' },
   ]);
+});
+
+t.test('a log that cannot be written holds nothing up, and goes on once there is room', async (t) => {
+  const folder = await temporaryFolder(t);
+  const [logFile, port] = [join(folder, 'log'), await freePort()];
+  const preload = `process.once('SIGUSR2', () => { Promise.reject(new Error('forgotten')); })`;
+  const command = plainNode([`--import=data:text/javascript,${encodeURIComponent(preload)}`, 'src/server.ts']).flat();
+  const log = await open(logFile, 'a');
+  // As on a full disk: a write past so many blocks fails.
+  const child = spawn('sh', ['-c', 'ulimit -f 12; exec "$@"', 'sh', ...command], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { ...(await setUp(t)), PATH: process.env.PATH, PORT: String(port) },
+    stdio: ['ignore', log.fd, 'pipe'],
+  });
+  const ended = once(child, 'close');
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+    await log.close();
+  });
+  let said = '';
+  child.stderr!.setEncoding('utf8').on('data', (part) => (said += part));
+  const url = `http://127.0.0.1:${port}/v1/imports`;
+  const fill = async () => {
+    for (let before = -1; ; ) {
+      const answered = await fetch(url).then(
+        () => true,
+        async () => await pause(20, false),
+      );
+      const { size } = await stat(logFile);
+      if (answered && size === before) return;
+      before = size;
+    }
+  };
+  await fill();
+  t.equal((await fetch(url)).status, 200, 'requests are served');
+  await truncate(logFile);
+  t.equal((await fetch(url)).status, 200);
+  const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n');
+  // The first one had been begun before.
+  const whole = lines.slice(1).map((line) => JSON.parse(line).msg);
+  t.ok(whole.includes('incoming request'));
+
+  await fill();
+  child.kill('SIGUSR2');
+  t.same(await ended, [1, null], 'an unforeseen error ends it in order');
+  t.match(said, /^the log cannot be written \(EFBIG\); lines may be lost until it can\n/);
+  t.match(said, /Error: forgotten\n/, 'and is told on stderr instead');
 });
 
 t.test('a stop that is asked for during a start that hangs', async (t) => {

@@ -110,9 +110,14 @@ async function readPidFile(dir: string): Promise<Omit<RunningServer, 'started'> 
 
 /**
  * @param settings `port`: default a free one.
+ * @param signal gives up a start that is under way.
  * @returns once the server takes connections. @throws EmbeddedPostgresFailure with the server's own reason.
  */
-export async function startServer(cluster: Cluster, settings: Record<string, string | number>): Promise<void> {
+export async function startServer(
+  cluster: Cluster,
+  settings: Record<string, string | number>,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const port = settings.port ?? (await freePort());
     const log = await open(cluster.logFile, 'a');
@@ -128,11 +133,11 @@ export async function startServer(cluster: Cluster, settings: Record<string, str
       });
       await once(child, 'spawn');
       child.unref();
-      if (await becomesReady(cluster, child)) return;
+      if (await becomesReady(cluster, child, signal)) return;
       const said = (await readFile(cluster.logFile)).subarray(from).toString();
       // Somebody else may take the port between our look and the server's; sessions of a server that was killed take a
       // moment to notice.
-      if (attempt < 5 && /could not bind|could not create any TCP|is still in use/.test(said)) {
+      if (attempt < 5 && !signal?.aborted && /could not bind|could not create any TCP|is still in use/.test(said)) {
         await wait(100);
         continue;
       }
@@ -143,14 +148,14 @@ export async function startServer(cluster: Cluster, settings: Record<string, str
   }
 }
 
-async function becomesReady(cluster: Cluster, child: ChildProcess): Promise<boolean> {
+async function becomesReady(cluster: Cluster, child: ChildProcess, signal?: AbortSignal): Promise<boolean> {
   const deadline = Date.now() + patienceMs;
   const pid = child.pid!;
   const started = await processStart(pid);
   while (child.exitCode === null && child.signalCode === null) {
     const server = await readPidFile(cluster.dir);
     if (server?.pid === pid && server?.status === 'ready') return true;
-    if (Date.now() > deadline) {
+    if (signal?.aborted || Date.now() > deadline) {
       if (started !== null) await stopServer(cluster, { pid, started });
       return false;
     }
@@ -174,21 +179,38 @@ export async function stopServer({ dir, binaries, account }: Cluster, server: Se
   await endsAfter(server, 'SIGKILL', 10_000);
 }
 
-async function endsAfter({ pid, started }: ServerProcess, signal: NodeJS.Signals, timeoutMs: number): Promise<boolean> {
-  const isRunning = async () => (await processStart(pid)) === started;
-  if (!(await isRunning())) return true;
+export async function stillRuns({ pid, started }: ServerProcess): Promise<boolean> {
+  return (await processStart(pid)) === started;
+}
+
+async function endsAfter(server: ServerProcess, signal: NodeJS.Signals, timeoutMs: number): Promise<boolean> {
+  if (!(await stillRuns(server))) return true;
   try {
-    process.kill(pid, signal);
+    process.kill(server.pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true;
     throw error;
   }
   const deadline = Date.now() + timeoutMs;
-  while (await isRunning()) {
+  while (await stillRuns(server)) {
     if (Date.now() > deadline) return false;
     await wait(10);
   }
   return true;
+}
+
+const lastWordsBytes = 10_000;
+
+/** The last complaint in the server's log, with its time; else the last line. */
+export async function lastWords({ logFile }: Cluster): Promise<string | undefined> {
+  await using log = await open(logFile);
+  const { size } = await log.stat();
+  const { buffer, bytesRead } = await log.read({
+    buffer: Buffer.alloc(lastWordsBytes),
+    position: Math.max(size - lastWordsBytes, 0),
+  });
+  const lines = buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n').slice(-20);
+  return lines.findLast((line) => /FATAL|PANIC|terminated by signal/.test(line)) ?? lines.at(-1);
 }
 
 /** On a full disk the server cannot even write why it ends. */

@@ -1,7 +1,8 @@
 // Tells whether the process that wrote a pid into a file still runs. A pid alone does not say so: it is given out again,
 // after a restart of a container even the same one to the same program. The start time settles it.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -39,6 +40,18 @@ export async function commandOf(pid: number): Promise<string | null> {
   }
 }
 
+/**
+ * Within it a pid means the same to all: on Linux the boot and the PID namespace, of which every container has one of its
+ * own, elsewhere the machine.
+ */
+export async function pidSpace(): Promise<string> {
+  try {
+    return `${await bootId()} ${await readlink('/proc/self/ns/pid')}`;
+  } catch {
+    return hostname();
+  }
+}
+
 function exists(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -50,16 +63,17 @@ function exists(pid: number): boolean {
 
 async function linuxProcessStart(pid: number): Promise<string | null> {
   try {
-    const [stat, boot] = await Promise.all([
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-      readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
-    ]);
+    const [stat, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8'), bootId().catch(() => '')]);
     // proc(5): the program's name, in parentheses, may hold blanks; after it come state (3rd) … starttime (22nd).
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : `${boot.trim()}:${fields[19]}`;
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : `${boot}:${fields[19]}`;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ESRCH') return exists(pid) ? 'unknown' : null;
     throw error;
   }
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 }

@@ -15,7 +15,7 @@ export const database = {
     default: null,
     defaultText: 'localhost, once another DB_ variable of an address is set',
     description: 'its host, or the folder of its socket; instead of DATABASE_URL',
-    parse: text(),
+    parse: text(/^[^,]+$/, 'one host'),
   },
   DB_PORT: {
     group: 'Database',

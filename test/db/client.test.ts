@@ -116,3 +116,10 @@ t.test('a connection lost within a transaction is told as that, and the next tra
   const { rows } = await db.transaction().execute(async (tx) => await raw`SELECT 1 AS one`.execute(tx));
   t.same(rows, [{ one: 1 }]);
 });
+
+t.test('a host may be an address of IPv6', async (t) => {
+  const connection = await createDatabase(t);
+  const sql = openPool({ ...connection, host: '0:0:0:0:0:ffff:7f00:1' }, { max: 1, name: 'IPv6' });
+  t.after(async () => await sql.end());
+  t.same([...(await sql`SELECT 1 AS one`)], [{ one: 1 }]);
+});

@@ -1,8 +1,21 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, readdir, readFile, rename, stat, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { type Connection, openPool, type Sql } from '../../db/client.ts';
@@ -10,7 +23,7 @@ import { serverAccount } from '../../db/embedded/account.ts';
 import { findBinaries } from '../../db/embedded/binaries.ts';
 import { stopServer } from '../../db/embedded/cluster.ts';
 import { lockDataDir } from '../../db/embedded/data-dir-lock.ts';
-import { isRunning, processStart } from '../../db/embedded/processes.ts';
+import { isRunning, pidSpace, processStart } from '../../db/embedded/processes.ts';
 import {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
@@ -25,6 +38,7 @@ import { temporaryFolder } from '../temporary-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
 const starter = join(import.meta.dirname, 'start-embedded.ts');
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
 /** The user and group that by convention own nothing. */
 const nobody = { uid: 65_534, gid: 65_534 };
 
@@ -60,8 +74,13 @@ interface Started {
 }
 
 /** The same in a process of its own, which can be killed. */
-async function startElsewhere(test: Pick<Test, 'after'>, folder: string, user: object = {}): Promise<Started> {
-  const child = spawn(...plainNode([starter, folder]), { stdio: ['ignore', 'pipe', 'inherit'], ...user });
+async function startElsewhere(
+  test: Pick<Test, 'after'>,
+  folder: string,
+  { within = [], ...user }: { within?: string[]; uid?: number; gid?: number } = {},
+): Promise<Started> {
+  const [program, ...args] = [...within, ...plainNode([starter, folder]).flat()] as [string, ...string[]];
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], ...user });
   const closed = once(child, 'close');
   const kill = async (signal: NodeJS.Signals) => {
     child.kill(signal);
@@ -77,7 +96,7 @@ t.test('the first start makes a cluster that is reached from this machine alone,
   await mkdir(leftover, { recursive: true });
   await writeFile(join(leftover, 'half'), 'a file');
   const opened: object[] = [];
-  const log = { info: () => {}, warn: (data: object) => void opened.push(data) };
+  const log = { ...silent, warn: (data: object) => void opened.push(data) };
   const { connection, stop } = await start(t, { log });
   t.notOk(
     (await readdir(dataDir)).some((name) => name.startsWith('postgres.new')),
@@ -133,7 +152,7 @@ t.test('after a kill -9 of the service its server is adopted, by whatever path t
   const alias = join(await temporaryFolder(t), 'alias');
   await symlink(dataDir, alias);
   const said: object[] = [];
-  const log = { info: (data: object) => void said.push(data), warn: () => {} };
+  const log = { ...silent, info: (data: object) => void said.push(data) };
   const { connection, stop } = await start(t, { dataDir: alias, log });
   t.match(said, [{ adopted: true, port: killed.said.port }]);
   t.equal(connection.port, killed.said.port);
@@ -150,6 +169,61 @@ t.test('after a kill -9 of both, nothing that was committed is lost', async (t) 
   process.kill(pid, 'SIGKILL');
   const { connection } = await start(t);
   t.same(await query(connection, async (sql) => await sql`SELECT n FROM kept ORDER BY n`), [{ n: 1 }, { n: 2 }]);
+});
+
+t.test('a server that ends is started again on its port, until it is to stop', async (t) => {
+  const said: string[] = [];
+  const failed = Promise.withResolvers<void>();
+  const log = {
+    ...silent,
+    warn: (_: object, message: string) => void said.push(message),
+    error: (_: object, message: string) => {
+      said.push(message);
+      failed.resolve();
+    },
+  };
+  const { connection, stop } = await start(t, { log });
+  const sql = openPool(connection, { max: 1, name: 'test' });
+  t.after(async () => await sql.end({ timeout: 1 }));
+  const answer = async () => {
+    for (;;) {
+      const rows = await sql`SELECT n FROM kept ORDER BY n`.catch(() => null);
+      if (rows) return [...rows];
+      await wait(20);
+    }
+  };
+  const kept = await answer();
+  // A start that fails is tried again, as on a disk that is still full.
+  const version = join(dataDir, 'postgres/PG_VERSION');
+  const content = await readFile(version, 'utf8');
+  await writeFile(version, '13\n');
+  process.kill(await serverPid(), 'SIGKILL');
+  // To look after a server keeps no process alive.
+  const alive = setInterval(() => {}, 60_000);
+  await failed.promise;
+  clearInterval(alive);
+  await writeFile(version, content);
+  t.same(await answer(), kept);
+  t.same(
+    [...new Set(said)],
+    ['The embedded PostgreSQL has ended', 'The embedded PostgreSQL could not be started again yet'],
+  );
+
+  const pid = await serverPid();
+  process.kill(pid, 'SIGKILL');
+  await stop();
+  t.notOk(await isRunning(await serverPid()), 'a stop that finds it ended leaves nothing running');
+  t.notOk((await readdir(dataDir)).includes('service.lock'));
+});
+
+t.test('a stop in the middle of such a start ends it', async (t) => {
+  const { stop } = await start(t);
+  const pid = await serverPid();
+  process.kill(pid, 'SIGKILL');
+  // The pid file of the next one.
+  while ((await serverPid().catch(() => pid)) === pid) await wait(1);
+  await stop();
+  t.notOk(await serverPid().then(isRunning, () => false));
 });
 
 t.test('neither a pid file that names a process of somebody else nor a large log is in the way', async (t) => {
@@ -181,19 +255,59 @@ t.test('a process that has got the pid of a server that ended is left alone', as
 
 t.test('a lock that nobody alive holds is taken over, by one', async (t) => {
   const folder = await temporaryFolder(t);
-  for (const content of [
-    '',
-    '{"pid":',
-    JSON.stringify({ pid: 2 ** 22 + 1, started: 'x', token: 'y' }),
-    JSON.stringify({ pid: process.pid, started: 'before the reboot', token: 'y' }),
-  ]) {
+  const space = await pidSpace();
+  const gone = { pid: 2 ** 22 + 1, started: 'x', token: 'y' };
+  for (const [content, waits] of [
+    ['', 0],
+    ['{"pid":', 0],
+    [JSON.stringify({ ...gone, space }), 0],
+    [JSON.stringify({ ...gone, pid: process.pid, space }), 0],
+    // Whose pids say nothing here.
+    [JSON.stringify({ ...gone, pid: process.pid, space: 'of another container' }), 5],
+  ] as const) {
     await writeFile(join(folder, 'service.lock'), content);
-    const takers = await Promise.allSettled(Array.from({ length: 5 }, async () => await lockDataDir(folder)));
+    let waited = 0;
+    const options = { standstillMs: 200, onWait: () => void waited++ };
+    const takers = await Promise.allSettled(Array.from({ length: 5 }, async () => await lockDataDir(folder, options)));
     const locks = takers.flatMap((taker) => (taker.status === 'fulfilled' ? [taker.value] : []));
     t.equal(locks.length, 1, JSON.stringify(content));
+    t.equal(waited, waits);
+    t.ok(await locks[0]?.isHeld());
     await locks[0]?.release();
     t.same(await readdir(folder), []);
   }
+});
+
+t.test('a lock of another container is not taken over while its holder lives', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = join(folder, 'service.lock');
+  await writeFile(file, JSON.stringify({ pid: process.pid, started: 'x', space: 'of another container', token: 'y' }));
+  const options = { standstillMs: 60_000, onWait: () => void utimes(file, 1, 1) };
+  await t.rejects(lockDataDir(folder, options), {
+    message: `DATA_DIR ${folder} is in use by another running service (in another container or on another machine)`,
+  });
+});
+
+const container = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+
+t.test('two containers on one folder: one PostgreSQL', async (t) => {
+  try {
+    execFileSync(container[0]!, [...container.slice(1), 'true'], { stdio: 'ignore' });
+  } catch {
+    return t.pass('not here', { skip: 'this system does not let us make a PID namespace' });
+  }
+  const holder = await startElsewhere(t, dataDir, { within: container });
+  const said: object[] = [];
+  const log = { ...silent, warn: (data: object) => void said.push(data) };
+  await t.rejects(start(t, { log }), { message: /in another container or on another machine/ });
+  t.match(said, [{ dataDir, seconds: 15 }], 'that it waits is told');
+  await query(holder.said, async (sql) => await sql`INSERT INTO kept VALUES (3)`);
+
+  await holder.kill('SIGKILL');
+  // Taken over without the wait of a start.
+  await (await lockDataDir(dataDir, { standstillMs: 200 })).release();
+  const { connection } = await start(t);
+  t.same(await query(connection, async (sql) => await sql`SELECT FROM kept WHERE n = 3`), [{}]);
 });
 
 t.test('folders that are not as we left them are refused, with the remedy', async (t) => {
