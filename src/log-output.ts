@@ -6,6 +6,7 @@ import { destination } from 'pino';
 
 /** More than any line has. */
 const maxKeptBytes = 2 ** 20;
+const longestFlushMs = 1000;
 
 let failing = false;
 
@@ -14,8 +15,18 @@ export function logIsFailing(): boolean {
   return failing;
 }
 
+let flush: (done: () => void) => void = (done) => done();
+
+/** Waits until what was logged is written, but not for long: whoever reads the log may stand still. Before process.exit(). */
+export async function flushLog(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, longestFlushMs);
+    flush(resolve);
+  });
+}
+
 /** A stream for pino. */
-export function logOutput(): { write(line: string): void; flushSync?(): void } {
+export function logOutput(): { write(line: string): void } {
   const to = fstatSync(1);
   // A file or terminal is written at once, and there is nothing to flush; what reads from a pipe may keep a thread waiting.
   const piped = to.isFIFO() || to.isSocket();
@@ -30,7 +41,12 @@ export function logOutput(): { write(line: string): void; flushSync?(): void } {
   });
   // A line that finds no room any more starts no attempt to write the others.
   stdout.on('drop', () => stdout.flush());
-  return { write: (line) => void stdout.write(line), ...(piped && { flushSync: () => stdout.flushSync() }) };
+  if (piped) {
+    flush = (done) => stdout.flush(() => done());
+    // Pino calls it at the end.
+    stdout.flushSync = () => {};
+  }
+  return { write: (line) => void stdout.write(line) };
 }
 
 /** On stderr, wherever that leads: the same disk may be full. */

@@ -7,7 +7,7 @@ import { buildApp } from './app.ts';
 import type { Config } from './config.ts';
 import { versionText } from './help.ts';
 import { closeIdleConnections } from './http/close-idle-connections.ts';
-import { logIsFailing, tell } from './log-output.ts';
+import { flushLog, logIsFailing, tell } from './log-output.ts';
 import { tryListening } from './try-listening.ts';
 
 /** At this part of SHUTDOWN_TIMEOUT open connections are cut, so that the rest can be closed in order. */
@@ -28,6 +28,15 @@ export class Service {
 
   /** @returns once it listens. @throws whatever kept it from that; nothing is left open then. */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await flushLog();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const startedAt = performance.now();
     const { http } = this.#config;
     this.#building = this.#build();
@@ -88,6 +97,7 @@ export class Service {
     done.abort();
     await cutOff;
     if (!inTime) this.#app?.log.error('Not everything could be closed within SHUTDOWN_TIMEOUT');
+    await flushLog();
     return inTime;
   }
 

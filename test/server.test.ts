@@ -319,6 +319,20 @@ t.test('a log that cannot be written holds nothing up, and goes on once there is
   t.match(said, /Error: forgotten\n/, 'and is told on stderr instead');
 });
 
+t.test('a stop does not wait for whoever reads the log', async (t) => {
+  const env = { ...(await setUp(t)), LOG_LEVEL: 'debug' };
+  const child = spawn(...plainNode(['src/server.ts']), { cwd: join(import.meta.dirname, '..'), env });
+  t.after(() => child.kill('SIGKILL'));
+  let said = '';
+  while (!said.includes('"Ready"')) said += String(((await once(child.stdout, 'data')) as [Buffer])[0]);
+  child.stdout.pause();
+  const [, url] = /"address":"([^"]+)".*"Ready"/.exec(said) ?? [];
+  // More than a pipe holds.
+  for (let n = 0; n < 300; n++) await fetch(`${url}/v1/imports/${n}`);
+  child.kill('SIGTERM');
+  t.same(await once(child, 'exit'), [0, null]);
+});
+
 t.test('a stop that is asked for during a start that hangs', async (t) => {
   // Takes connections and says nothing.
   const silent = createTcpServer().listen(0, '127.0.0.1');
