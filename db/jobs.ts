@@ -18,7 +18,11 @@ const shownColumns = [...jobColumns, sql<object>`options - 'selection'`.as('opti
 const unfinished = ['pending', 'processing'] as const;
 
 export async function createJob(db: Db, job: Insertable<JobsTable>): Promise<Job> {
-  return await db.insertInto('bulk.jobs').values(job).returning(shownColumns).executeTakeFirstOrThrow();
+  return await db
+    .insertInto('bulk.jobs')
+    .values({ ...job, db_schema: sql`current_schema()` })
+    .returning(shownColumns)
+    .executeTakeFirstOrThrow();
 }
 
 /** @param owner whose the job must be; undefined: anybody's. One that is being swept is not found. */

@@ -1,7 +1,7 @@
 // Which jobs may be handed to the queue. A job's queue entry is a row of pg-boss with the job's id as singleton key.
 import { type Kysely, sql, type Transaction } from 'kysely';
 import { arrayLiteral } from './array-literal.ts';
-import type { Job, JobType } from './jobs.ts';
+import type { Job } from './jobs.ts';
 import type { Database } from './tables.ts';
 
 /** Child resource → the resources it refers to. */
@@ -12,23 +12,38 @@ const unfinishedParents = (parents: Parents) => sql`
   SELECT parent_job.id FROM bulk.jobs parent_job
   JOIN jsonb_to_recordset(${JSON.stringify(parents)}::text::jsonb) AS edge (child text, parent text) ON edge.parent = parent_job.resource
   WHERE job.type = 'import' AND edge.child = job.resource AND parent_job.type = 'import'
+    AND (parent_job.db_schema = job.db_schema) IS NOT FALSE
     AND parent_job.seq < job.seq AND parent_job.status IN ('pending', 'processing')`;
+
+/**
+ * Whether the job is this process's to run: of a resource that it knows, in its DB_SCHEMA. Others are left to the process
+ * that accepted them, or to one like it: while a new version comes with another resource, say.
+ */
+const ours = (resources: readonly string[]) => sql<boolean>`(
+  job.resource = ANY (${arrayLiteral(resources)}::text[]) AND (job.db_schema = current_schema()) IS NOT FALSE)`;
 
 /** Serialises, until the end of the transaction, everyone who decides whether a job may be queued. */
 export async function lockQueueing(tx: Transaction<Database>): Promise<void> {
   await sql`SELECT pg_advisory_xact_lock(hashtext('bulk.queueing'))`.execute(tx);
 }
 
+/** How many unfinished jobs are not this process's to run. */
+export async function countForeign(db: Kysely<Database>, resources: readonly string[]): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    SELECT count(*) FROM bulk.jobs job
+    WHERE job.status IN ('pending', 'processing') AND NOT ${ours(resources)}`.execute(db);
+  return rows[0]!.count;
+}
+
 /**
- * Unfinished jobs that wait for nothing and have no live queue entry, oldest first.
+ * Unfinished jobs of this process that wait for nothing and have no live queue entry, oldest first.
  * @param maxPerOwner how many jobs of a type and an owner may have one at a time; jobs without an owner all may.
  */
 export async function findUnqueued(
   tx: Transaction<Database>,
-  parents: Parents,
-  maxPerOwner: number,
-): Promise<{ id: string; type: JobType }[]> {
-  const { rows } = await sql<{ id: string; type: JobType }>`
+  { resources, parents, maxPerOwner }: { resources: readonly string[]; parents: Parents; maxPerOwner: number },
+): Promise<Pick<Job, 'id' | 'type' | 'resource'>[]> {
+  const { rows } = await sql<Pick<Job, 'id' | 'type' | 'resource'>>`
     WITH unfinished AS MATERIALIZED (
       SELECT job.*, EXISTS (
         SELECT FROM pgboss.job entry
@@ -36,10 +51,11 @@ export async function findUnqueued(
       ) AS queued
       FROM bulk.jobs job WHERE job.status IN ('pending', 'processing')
     ), ready AS (
-      SELECT id, type, owner, seq, queued, row_number() OVER (PARTITION BY type, owner ORDER BY queued DESC, seq) AS place
-      FROM unfinished job WHERE queued OR NOT EXISTS (${unfinishedParents(parents)})
+      SELECT id, type, resource, owner, seq, queued,
+        row_number() OVER (PARTITION BY type, owner ORDER BY queued DESC, seq) AS place
+      FROM unfinished job WHERE queued OR (${ours(resources)} AND NOT EXISTS (${unfinishedParents(parents)}))
     )
-    SELECT id, type FROM ready WHERE NOT queued AND (owner IS NULL OR place <= ${maxPerOwner}) ORDER BY seq`.execute(
+    SELECT id, type, resource FROM ready WHERE NOT queued AND (owner IS NULL OR place <= ${maxPerOwner}) ORDER BY seq`.execute(
     tx,
   );
   return rows;

@@ -54,6 +54,8 @@ export interface JobsTable {
   expires_at: OptionalTime;
   /** Past its time, and gone for clients; its parts are being deleted. */
   swept_at: OptionalTime;
+  /** Of the resource's table: DB_SCHEMA of the process that accepted the job. Null: an earlier version did. */
+  db_schema: ColumnType<never, string | undefined, never>;
 }
 
 /**

@@ -7,7 +7,14 @@ import type { Transaction } from 'kysely';
 import { fromKysely, PgBoss } from 'pg-boss';
 import { sessionLimits, sessionOptions } from '../db/client.ts';
 import type { JobType } from '../db/jobs.ts';
-import { findUnqueued, lockQueueing, type Parents, queueName, requeueOrphaned } from '../db/queue-entries.ts';
+import {
+  countForeign,
+  findUnqueued,
+  lockQueueing,
+  type Parents,
+  queueName,
+  requeueOrphaned,
+} from '../db/queue-entries.ts';
 import type { Database } from '../db/tables.ts';
 import { connectionBudget } from '../src/connection-budget.ts';
 import { resources } from '../src/resources/index.ts';
@@ -42,6 +49,13 @@ declare module 'fastify' {
   interface FastifyInstance {
     queue: JobQueue;
   }
+}
+
+/** What the queue keeps of a job. An entry of an earlier version has the id alone. */
+interface QueueEntry {
+  jobId: string;
+  resource?: string;
+  schema?: string;
 }
 
 /** What an interrupted job's signal says. */
@@ -84,7 +98,7 @@ export default fp(
   async (app) => {
     const budget = connectionBudget(app.config);
     const runner = randomUUID();
-    const { host, port, user, password, database, ssl } = app.connection;
+    const { host, port, user, password, database, ssl, schema } = app.connection;
     const boss = new PgBoss({
       host,
       port,
@@ -107,9 +121,11 @@ export default fp(
     await boss.start();
     for (const type of types) await boss.createQueue(type, queueOptions);
 
-    const parents = [...resources.values()].flatMap((child) =>
-      referencesOf(child).map(({ resource }) => ({ child: child.name, parent: resource })),
-    );
+    const known = [...resources.keys()];
+    const parents = [...resources.values()].flatMap((child) => {
+      const names = new Set(referencesOf(child).map(({ resource }) => resource));
+      return [...names].map((parent) => ({ child: child.name, parent }));
+    });
     const runs = new Map<JobType, RunJob>();
     const tasks = new Map<string, { cron: string; run: RunTask }>();
     const running = new Map<string, AbortController>();
@@ -117,8 +133,10 @@ export default fp(
 
     async function enqueueReady(tx: Transaction<Database>): Promise<void> {
       await lockQueueing(tx);
-      for (const { id, type } of await findUnqueued(tx, parents, app.config.jobs.maxRunningPerOwner)) {
-        await boss.send(type, { jobId: id }, { db: fromKysely(tx), singletonKey: id });
+      const { maxRunningPerOwner: maxPerOwner } = app.config.jobs;
+      for (const { id, type, resource } of await findUnqueued(tx, { resources: known, parents, maxPerOwner })) {
+        const entry = { jobId: id, resource, schema } satisfies QueueEntry;
+        await boss.send(type, entry, { db: fromKysely(tx), singletonKey: id });
       }
     }
 
@@ -134,11 +152,15 @@ export default fp(
       }
     }
 
+    /** Not, when a process of another DB_SCHEMA or version accepted it: its sweep makes another entry of one that ends. */
+    const isOurs = ({ resource, schema: itsSchema }: QueueEntry) =>
+      (resource === undefined || resources.has(resource)) && (itsSchema === undefined || itsSchema === schema);
+
     /** Runs one job at a time. */
     async function startWorker(type: JobType): Promise<void> {
-      const worker = await boss.work<{ jobId: string }>(type, polling, async ([entry]) => {
+      const worker = await boss.work<QueueEntry>(type, polling, async ([entry]) => {
         try {
-          if (entry) await runEntry(type, entry.data.jobId, entry.signal);
+          if (entry && isOurs(entry.data)) await runEntry(type, entry.data.jobId, entry.signal);
         } finally {
           // The next entry may have been announced while this one ran; without a word of ours it would wait for the poll.
           boss.notifyWorker(worker);
@@ -170,6 +192,12 @@ export default fp(
 
     app.addHook('onReady', async () => {
       await sweep();
+      const foreign = await countForeign(app.db, known);
+      if (foreign > 0)
+        app.log.warn(
+          { jobs: foreign },
+          'Unfinished jobs are of another DB_SCHEMA, or of resources that are not known here',
+        );
       sweeper = setInterval(() => {
         // One at a time: while somebody has locked what they read, they would come to fill the API's pool.
         sweeping ??= sweep()
