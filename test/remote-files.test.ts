@@ -291,7 +291,7 @@ t.test('what is not public is refused, in one and the same way, and never connec
   };
   await t.rejects(
     fetch('http://93.184.215.14/u.csv', { isPublic }),
-    { message: [...refusals][0], reason: /the addresses of this machine cannot be listed \(uv_/ },
+    { message: [...refusals][0] ?? '', reason: /the addresses of this machine cannot be listed \(uv_/ },
     'nor is anything where the system does not tell which addresses are its own',
   );
 
