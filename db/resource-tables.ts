@@ -30,7 +30,7 @@ export interface TableShape {
   table: string;
   /** `types`: accepted results of format_type(), length modifiers left out. */
   columns: { name: string; types: readonly string[]; collation?: 'C' }[];
-  /** Expressions that must have a unique index of their own, as pg_get_indexdef prints them but for the cast of a varchar; the first is the primary key. */
+  /** Expressions that must have a unique index of their own, as `indexExpression` has them; the first is the primary key. */
   uniques: readonly string[];
   references: { column: string; table: string }[];
 }
@@ -80,9 +80,14 @@ async function compareColumns(client: Sql, oid: number, shape: TableShape): Prom
   return differences;
 }
 
+/** The first of a row of pg_index, without the cast of a varchar, and without quotes: PostgreSQL puts those around keywords alone. */
+export function indexExpression(client: Sql) {
+  return client`translate(replace(pg_get_indexdef(indexrelid, 1, true), '::text', ''), '"', '')`;
+}
+
 async function compareUniques(client: Sql, oid: number, shape: TableShape): Promise<string[]> {
   const found = await client<{ expression: string; primary: boolean }[]>`
-    SELECT replace(pg_get_indexdef(indexrelid, 1, true), '::text', '') AS expression, indisprimary AS primary FROM pg_index
+    SELECT ${indexExpression(client)} AS expression, indisprimary AS primary FROM pg_index
     WHERE indrelid = ${oid} AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
   return shape.uniques
     .filter((expression, i) => !found.some((index) => index.expression === expression && (i > 0 || index.primary)))
