@@ -1,5 +1,5 @@
 import type { Sql } from './client.ts';
-import type { TableShape } from './resource-tables.ts';
+import { indexExpression, type TableShape } from './resource-tables.ts';
 
 /** The names under which PostgreSQL reports a violated key or reference, with the column each stands for. */
 export interface ConstraintNames {
@@ -14,7 +14,7 @@ export async function findConstraintNames(
   keys: readonly string[],
 ): Promise<ConstraintNames> {
   const indexes = await sql<{ name: string; expression: string }[]>`
-    SELECT relname AS name, replace(pg_get_indexdef(indexrelid, 1, true), '::text', '') AS expression
+    SELECT relname AS name, ${indexExpression(sql)} AS expression
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
     WHERE indrelid = to_regclass(quote_ident(${shape.table})) AND indisunique AND indnkeyatts = 1`;
   const foreignKeys = await sql<{ name: string; column: string }[]>`

@@ -7,7 +7,7 @@ import type { TransactionSql } from './client.ts';
 /** A set of values as a PostgreSQL array literal; folded as the index expression folds. */
 export interface ProbedSet {
   table: string;
-  /** Column or index expression, from the resource's definition. */
+  /** Column or index expression, from the resource's definition; names in it are quoted. */
   expression: string;
   type: 'uuid' | 'text';
   literal: string;

@@ -30,18 +30,21 @@ export interface TableShape {
   table: string;
   /** `types`: accepted results of format_type(), length modifiers left out. */
   columns: { name: string; types: readonly string[]; collation?: 'C' }[];
-  /** Expressions that must have a unique index of their own, as pg_get_indexdef prints them but for the cast of a varchar; the first is the primary key. */
+  /** Expressions that must have a unique index of their own, as `indexExpression` has them; the first is the primary key. */
   uniques: readonly string[];
   references: { column: string; table: string }[];
 }
 
 /** Compares the table on the search path with the shape. Returns the differences as sentences; none: it fits. */
 export async function compareTable(client: Sql, shape: TableShape): Promise<string[]> {
-  const [relation] = await client<{ oid: number; kind: string }[]>`
-    SELECT oid::int8 AS oid, relkind AS kind FROM pg_class WHERE oid = to_regclass(${quoted(shape.table)})`;
+  const [relation] = await client<{ oid: number; kind: string; filtered: boolean }[]>`
+    SELECT oid::int8 AS oid, relkind AS kind, row_security_active(oid) AS filtered FROM pg_class WHERE oid = to_regclass(${quoted(shape.table)})`;
   if (!relation) return [`table ${shape.table} does not exist`];
   if (!['r', 'p'].includes(relation.kind)) return [`${shape.table} is not a table`];
   return [
+    ...(relation.filtered
+      ? [`row-level security of ${shape.table} holds for this role, which COPY cannot load under`]
+      : []),
     ...(await compareColumns(client, relation.oid, shape)),
     ...(await compareUniques(client, relation.oid, shape)),
     ...(await compareReferences(client, relation.oid, shape)),
@@ -49,8 +52,10 @@ export async function compareTable(client: Sql, shape: TableShape): Promise<stri
 }
 
 async function compareColumns(client: Sql, oid: number, shape: TableShape): Promise<string[]> {
-  const found = await client<{ name: string; type: string; collation: string | null; required: boolean }[]>`
-    SELECT attname AS name, format_type(atttypid, NULL) AS type, collname AS collation,
+  const found = await client<
+    { name: string; type: string; collation: string | null; generated: boolean; required: boolean }[]
+  >`
+    SELECT attname AS name, format_type(atttypid, NULL) AS type, collname AS collation, attgenerated <> '' AS generated,
       attnotnull AND NOT atthasdef AND attidentity = '' AS required
     FROM pg_attribute LEFT JOIN pg_collation c ON c.oid = attcollation
     WHERE attrelid = ${oid} AND attnum > 0 AND NOT attisdropped`;
@@ -62,6 +67,8 @@ async function compareColumns(client: Sql, oid: number, shape: TableShape): Prom
     if (!column) differences.push(`column ${shape.table}.${name} is missing`);
     else if (!types.includes(column.type)) {
       differences.push(`column ${shape.table}.${name} is ${column.type}, not ${types.join(' or ')}`);
+    } else if (column.generated) {
+      differences.push(`column ${shape.table}.${name} is generated, which COPY cannot fill`);
     } else if (collation && column.collation !== collation) {
       differences.push(`column ${shape.table}.${name} must have COLLATE "${collation}"`);
     }
@@ -73,9 +80,14 @@ async function compareColumns(client: Sql, oid: number, shape: TableShape): Prom
   return differences;
 }
 
+/** The first of a row of pg_index, without the cast of a varchar, and without quotes: PostgreSQL puts those around keywords alone. */
+export function indexExpression(client: Sql) {
+  return client`translate(replace(pg_get_indexdef(indexrelid, 1, true), '::text', ''), '"', '')`;
+}
+
 async function compareUniques(client: Sql, oid: number, shape: TableShape): Promise<string[]> {
   const found = await client<{ expression: string; primary: boolean }[]>`
-    SELECT replace(pg_get_indexdef(indexrelid, 1, true), '::text', '') AS expression, indisprimary AS primary FROM pg_index
+    SELECT ${indexExpression(client)} AS expression, indisprimary AS primary FROM pg_index
     WHERE indrelid = ${oid} AND indisunique AND indisvalid AND indnkeyatts = 1 AND indpred IS NULL`;
   return shape.uniques
     .filter((expression, i) => !found.some((index) => index.expression === expression && (i > 0 || index.primary)))

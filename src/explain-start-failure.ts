@@ -67,15 +67,22 @@ function explainListenFailure({ code, message }: SystemError, { http: { host, po
       return { what: `port ${port} is reserved for privileged users`, remedy: 'set PORT to 1024 or higher' };
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-    case 'EAI_AGAIN': {
-      const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address));
+    case 'EAI_AGAIN':
       return {
         what: `HOST ${host} is not an address of this machine`,
-        remedy: `set HOST to one of ${[...new Set(own), '0.0.0.0'].join(', ')}`,
+        remedy: `set HOST to one of ${[...ownAddresses(), '0.0.0.0'].join(', ')}`,
       };
-    }
     default:
       return { what: `cannot listen on ${host}, port ${port}: ${message}`, remedy: 'correct HOST or PORT' };
+  }
+}
+
+function ownAddresses(): Set<string | undefined> {
+  try {
+    return new Set(Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address)));
+  } catch {
+    // Where sockets of AF_NETLINK are forbidden, the system does not tell them.
+    return new Set(['127.0.0.1']);
   }
 }
 

@@ -23,14 +23,17 @@ export function tableShapeOf(resource: Resource): TableShape {
       // lower() folds ASCII only, as the workers do, under this collation alone.
       ...(type === 'email' ? { collation: 'C' as const } : {}),
     })),
-    uniques: resource.keys.map((key) => keyExpression(resource, key)),
+    uniques: resource.keys.map((key) => keyExpression(resource, key).replaceAll('"', '')),
     references: referencesOf(resource).map(({ field, resource: table }) => ({ column: field, table })),
   };
 }
 
-/** The expression under which a key is unique: the column, or `lower(column)` for e-mail addresses. */
+/**
+ * The expression under which a key is unique: the column, or `lower(column)` for e-mail addresses. Quoted, or a column `user`
+ * would be the session's role.
+ */
 export function keyExpression(resource: Resource, key: string): string {
-  return resource.fields[key]?.type === 'email' ? `lower(${key})` : key;
+  return resource.fields[key]?.type === 'email' ? `lower("${key}")` : `"${key}"`;
 }
 
 /** Where COPY puts the rows that a parse thread has encoded. */

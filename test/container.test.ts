@@ -105,6 +105,8 @@ t.test('its commands are in exec form: signals reach the service', async (t) => 
 t.test('the unit of systemd starts it in the same way', async (t) => {
   const [, command = ''] = /^ExecStart=\/usr\/bin\/(.*)$/m.exec(read('deploy/bulk.service')) ?? [];
   t.equal(command, project.scripts.start);
+  // Without it os.networkInterfaces() throws: no HOST=0.0.0.0, no file_url.
+  t.match(read('deploy/bulk.service'), /^RestrictAddressFamilies=.*\bAF_NETLINK\b/m);
 });
 
 t.test('every variable that the container files set is one of the configuration', async (t) => {

@@ -50,8 +50,20 @@ async function connect(): Promise<Server> {
 }
 
 async function startOwn(): Promise<Connection> {
+  let left: Promise<void> | undefined;
+  const leaveOnce = async () => await (left ??= leave(process.pid));
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    // Of a Ctrl-C npm passes on what the terminal has sent already: it comes twice.
+    process.on(signal, async () => {
+      await leaveOnce();
+      process.exit(code);
+    });
+  }
   const connection = await enter(process.pid);
-  t.after(async () => await leave(process.pid));
+  t.after(leaveOnce);
   return connection;
 }
 

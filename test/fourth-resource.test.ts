@@ -1,5 +1,6 @@
 // A resource is one definition file and one migration: a copy of the project gets both, as docs/your-own-resource.md has
-// them, and nothing else. Then the commands of that page are typed, and answered as it says.
+// them, and nothing else. Then the commands of that page are typed, and answered as it says. A second resource has the names
+// that are the hardest to tell from SQL's and the API's own.
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -15,6 +16,27 @@ const tutorial = 'docs/your-own-resource.md';
 const blocks = await blocksOf(tutorial);
 const [definition = '', migration = ''] = blocks.filter(({ kind }) => kind === 'ts').map(({ content }) => content);
 const file = blocks.find(({ kind }) => kind === 'csv')?.content ?? '';
+
+const seats = `import { defineResource } from './resource.ts';
+export default defineResource({
+  name: 'seats',
+  singular: 'seat',
+  fields: {
+    id: { type: 'uuid' },
+    user: { type: 'slug', maxLength: 20 },
+    from: { type: 'email', maxLength: 90 },
+    status: { type: 'text' },
+    limit: { type: 'text', default: null },
+  },
+  keys: ['id', 'user', 'from'],
+});`;
+const seatsMigration = migration.replaceAll("'reviews'", "'seats'").replace(
+  /CREATE TABLE .*\)`/s,
+  `CREATE TABLE seats (
+      id uuid PRIMARY KEY, "user" text NOT NULL UNIQUE, "from" varchar(90) COLLATE "C" NOT NULL, status text NOT NULL, "limit" text
+    )\`.execute(db);
+    await sql\`CREATE UNIQUE INDEX ON seats (lower("from"))\``,
+);
 
 interface Import {
   job_id: string;
@@ -35,6 +57,8 @@ t.test('a definition and a migration make a resource', async (t) => {
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   await writeFile(join(folder, 'src/resources/reviews.ts'), definition);
   await writeFile(join(folder, 'db/migrations/0100-reviews.ts'), migration);
+  await writeFile(join(folder, 'src/resources/seats.ts'), seats);
+  await writeFile(join(folder, 'db/migrations/0101-seats.ts'), seatsMigration);
 
   const database = await createEmptyDatabase(t);
   const { url } = await startService(
@@ -82,4 +106,22 @@ t.test('a definition and a migration make a resource', async (t) => {
   t.match(await call(`${url}/v1/imports/${faulty.job_id}/errors`), { error_count: 3 });
   const exported = await (await fetch(`${url}/v1/exports?resource=reviews&format=csv&code=r-2`)).text();
   t.match(exported, new RegExp(`^id,code,user_id,verdict,note,at\\n${id(2)},r-2,${userId},bad,Note 2,[^\\n]+\\n$`));
+
+  await t.test('fields may be named like keywords of SQL and parameters of the API', async (t) => {
+    const seat = (n: number, user: string, from: string) =>
+      JSON.stringify({ id: id(n), user, from: `${from}@a.example`, status: 'completed', limit: '7' });
+    t.match(await run('seats', 's.ndjson', `${seat(1, 'a', 'a')}\n${seat(2, 'b', 'b')}`), { successful: 2 });
+    const again = await run('seats', 's.ndjson', [seat(3, 'a', 'c'), seat(4, 'd', 'B'), seat(5, 'e', 'e')].join('\n'));
+    t.equal(again.successful, 1);
+    t.same(
+      again.errors.map(({ line, message }) => [line, message]),
+      [
+        [1, 'duplicate user'],
+        [2, 'duplicate from'],
+      ],
+    );
+    const ask = async (query: string) => await (await fetch(`${url}/v1/exports?resource=seats&${query}`)).text();
+    t.equal((await ask('status=completed')).split('\n').length, 4, 'an export, for the field may well have that value');
+    t.equal(await ask('limit[eq]=7&limit=1&sort=user&fields=user,limit'), '{"user":"a","limit":"7"}\n');
+  });
 });

@@ -145,4 +145,9 @@ t.test('a role on tables of another owner', async (t) => {
     const ids = (await stored()).map(({ id }) => id);
     t.same(ids, ids.toSorted(), 'otherwise rows are in the order of their key');
   });
+  await admin`ALTER TABLE users ENABLE ROW LEVEL SECURITY`;
+  const start = serve(t, database, async () => {});
+  await t.rejects(start, {
+    message: /: row-level security of users holds for this role, which COPY cannot load under$/,
+  });
 });

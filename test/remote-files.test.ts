@@ -286,6 +286,15 @@ t.test('what is not public is refused, in one and the same way, and never connec
   t.equal(refusals.size, 1, 'a client cannot tell a private host from one that does not exist');
   t.notMatch([...refusals][0], /127|private|ENOTFOUND/);
 
+  const isPublic = () => {
+    throw new Error('uv_interface_addresses returned an error');
+  };
+  await t.rejects(
+    fetch('http://93.184.215.14/u.csv', { isPublic }),
+    { message: [...refusals][0] ?? '', reason: /the addresses of this machine cannot be listed \(uv_/ },
+    'nor is anything where the system does not tell which addresses are its own',
+  );
+
   const { url, port } = server;
   await t.rejects(fetch(`${url}/u.csv`), { code: 'file_url_refused', message: /port 80 or 443/ });
   await t.rejects(fetch('https://example.com:22/u.csv'), { message: /port 80 or 443/ });

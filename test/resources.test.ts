@@ -79,4 +79,8 @@ t.test('a definition that cannot work stops the start, with its reason', async (
     one({ id, at: { type: 'timestamp', default: { field: 'gone' } } }),
     /ones.at takes its default from gone/,
   );
+  await t.rejects(
+    one({ id, role: { type: 'enum', values: ['a', 'b'], default: 'c' } }),
+    /ones.role has the default 'c', which is not among its values/,
+  );
 });

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { open, readFile, stat, symlink, truncate } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import os from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -124,6 +126,14 @@ t.test('what cannot be had at the start: one line with the remedy, exit code 1',
     explainStartFailure(error, config),
     /^HOST 192\.0\.2\.1 is not an address of this machine; set HOST to one of 127\.0\.0\.1/,
   );
+  const { networkInterfaces } = os;
+  os.networkInterfaces = () => {
+    throw new Error('uv_interface_addresses returned an error');
+  };
+  syncBuiltinESMExports();
+  t.match(explainStartFailure(error, config), /; set HOST to one of 127\.0\.0\.1, 0\.0\.0\.0$/, 'nor without them');
+  os.networkInterfaces = networkInterfaces;
+  syncBuiltinESMExports();
 });
 
 t.test('PORT=0 logs the port that was picked; SIGTERM ends with 0', async (t) => {

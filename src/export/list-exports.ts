@@ -18,7 +18,7 @@ const maxLimit = 1000;
 
 /**
  * Without a resource it is the list. With one it is an export, except that `after`, or a `status` that jobs have and
- * the resource has not, can only mean the list: ?resource=users&status=completed. An empty `after` is the first page.
+ * its records cannot, only means the list: ?resource=users&status=completed. An empty `after` is the first page.
  */
 export function asksForJobs(query: Query): boolean {
   if (!Object.keys(query).every((name) => listParameters.includes(name))) return false;
@@ -26,7 +26,7 @@ export function asksForJobs(query: Query): boolean {
   const { status } = query;
   if (!isStatus(status)) return false;
   const field = resources.get(String(query.resource))?.fields.status;
-  return !(field?.type === 'enum' && field.values.includes(status));
+  return field === undefined || (field.type === 'enum' && !field.values.includes(status));
 }
 
 /**

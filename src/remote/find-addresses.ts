@@ -34,9 +34,18 @@ export async function findAddresses(url: URL, rules: AddressRules): Promise<Look
   const family = isIP(host);
   const addresses = family === 0 ? await lookUp(host, resolve) : [{ address: host, family }];
   if (addresses.length === 0) throw refused('the name has no address');
-  const forbidden = allowed ? undefined : addresses.find(({ address }) => !isPublic(address));
+  const forbidden = allowed ? undefined : findForbidden(addresses, isPublic);
   if (forbidden) throw refused(`${forbidden.address} is not public`);
   return addresses;
+}
+
+function findForbidden(addresses: LookupAddress[], isPublic: (address: string) => boolean): LookupAddress | undefined {
+  try {
+    return addresses.find(({ address }) => !isPublic(address));
+  } catch (error) {
+    // Any of them may be one of this machine's own.
+    throw refused(`the addresses of this machine cannot be listed (${(error as Error).message})`, error);
+  }
 }
 
 async function lookUp(host: string, resolve: (host: string) => Promise<LookupAddress[]>): Promise<LookupAddress[]> {

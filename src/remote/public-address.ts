@@ -14,6 +14,7 @@ const hostAgents = ['168.63.129.16'];
  * addresses that carry an IPv4 one (mapped, NAT64, 6to4, Teredo), nor those of this machine.
  * @param text as a resolver or a parsed URL gives it, without brackets.
  * @param interfaces of this machine.
+ * @throws what networkInterfaces() does where the system does not tell them, as without AF_NETLINK.
  */
 export function isPublicAddress(text: string, interfaces = networkInterfaces()): boolean {
   // ipaddr.js alone would also take 1.2.3.

@@ -44,6 +44,9 @@ function checkKeys({ name, fields, keys }: Resource): void {
 
 function checkDefaults({ name, fields }: Resource): void {
   for (const [key, field] of Object.entries(fields)) {
+    if (field.type === 'enum' && field.default !== undefined && !field.values.includes(field.default)) {
+      throw new Error(`${name}.${key} has the default '${field.default}', which is not among its values`);
+    }
     if (field.type !== 'timestamp' || typeof field.default !== 'object' || field.default === null) continue;
     const source = fields[field.default.field];
     if (source?.type !== 'timestamp' || !isRequired(source)) {

@@ -34,6 +34,7 @@ import { loadConfig } from '../../src/config.ts';
 import { tlsOptions } from '../../src/database-url.ts';
 import { explainStartFailure } from '../../src/explain-start-failure.ts';
 import { plainNode } from '../plain-node.ts';
+import { entered } from '../shared-postgres.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -445,4 +446,15 @@ t.test('a full disk is named as such', { skip: isRoot ? false : 'only root may m
   } finally {
     execFileSync('umount', [disk]);
   }
+});
+
+t.test('a long run by hand that is stopped takes its PostgreSQL along, however often it is told', async (t) => {
+  const run = spawn(...plainNode([join(import.meta.dirname, '../soak/run.ts')]), { stdio: 'ignore' });
+  t.after(() => run.kill('SIGKILL'));
+  const exited = once(run, 'exit');
+  while (!(await entered(run.pid!))) await wait(10);
+  run.kill('SIGINT');
+  run.kill('SIGINT');
+  t.same(await exited, [130, null]);
+  t.equal(await entered(run.pid!), null);
 });

@@ -240,7 +240,7 @@ t.test('a table that fits is used as it is, and left alone when migrations are u
 
 t.test('a table that does not fit is refused with every difference, before anything is changed', async (t) => {
   const { connection, sql } = await database(t);
-  await sql`CREATE TABLE users (id bigint, email text NOT NULL, name text, active boolean,
+  await sql`CREATE TABLE users (id bigint, email text NOT NULL, name text GENERATED ALWAYS AS ('U') STORED, active boolean,
     created_at timestamp, updated_at timestamptz, tenant integer NOT NULL)`;
   await sql`CREATE SCHEMA other`;
   await sql`CREATE TABLE other.users (id uuid PRIMARY KEY)`;
@@ -250,6 +250,7 @@ t.test('a table that does not fit is refused with every difference, before anyth
   for (const difference of [
     'column users.id is bigint, not uuid',
     'column users.email must have COLLATE "C"',
+    'column users.name is generated, which COPY cannot fill',
     'column users.role is missing',
     'column users.created_at is timestamp without time zone, not timestamp with time zone',
     'column users.tenant is NOT NULL without a default, and unknown',

@@ -8,6 +8,7 @@ import type { Job } from '../../db/jobs.ts';
 import { Overtaken } from '../../src/import/job-fault.ts';
 import { type LoadContext, loadChunk } from '../../src/import/load-chunk.ts';
 import { tableShapeOf } from '../../src/resource-table.ts';
+import { defineResource } from '../../src/resources/resource.ts';
 import users from '../../src/resources/users.ts';
 import { parseChunk } from '../../workers/parse-chunk.ts';
 import { createDatabase } from '../databases.ts';
@@ -153,4 +154,16 @@ t.test('a chunk whose rows are refused one by one is given up when nobody wants 
   await t.rejects(load(), { message: 'the process stops' });
   t.notOk(stages.includes('copy'), 'neither was gone through with');
   t.same(await sql`SELECT chunk FROM bulk.chunks`, []);
+});
+
+t.test("a violated constraint is told by its field, also where the field's name is a keyword of SQL", async (t) => {
+  const { sql } = await prepare(t);
+  await sql`CREATE TABLE seats (id uuid PRIMARY KEY, "user" text CONSTRAINT one_seat UNIQUE, "from" varchar(90) COLLATE "C")`;
+  await sql`CREATE UNIQUE INDEX one_address ON seats (lower("from"))`;
+  const seats = defineResource({
+    ...{ name: 'seats', singular: 'seat', keys: ['id', 'user', 'from'] },
+    fields: { id: { type: 'uuid' }, user: { type: 'slug', maxLength: 9 }, from: { type: 'email', maxLength: 90 } },
+  });
+  const { keys } = await findConstraintNames(sql, tableShapeOf(seats), seats.keys);
+  t.same(Object.fromEntries(keys), { seats_pkey: 'id', one_seat: 'user', one_address: 'from' });
 });
