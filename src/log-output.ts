@@ -17,7 +17,7 @@ export function logIsFailing(): boolean {
 
 let flush: (done: () => void) => void = (done) => done();
 
-/** Waits until what was logged is written, but not for long: whoever reads the log may stand still. Before process.exit(). */
+/** Before the process ends: waits until what was logged is written, but not for long, as whoever reads it may stand still. */
 export async function flushLog(): Promise<void> {
   await new Promise<void>((resolve) => {
     setTimeout(resolve, longestFlushMs);
