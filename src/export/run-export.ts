@@ -120,7 +120,7 @@ async function complete(
     bytes_total: bytes,
     file: key,
     sha256,
-    expires_at: new Date(Date.now() + services.ttlMs),
+    fileTtlMs: services.ttlMs,
   };
   // Not ended by this statement: elsewhere, or by an earlier try whose answer was lost with the connection.
   const ended = await retryTransient(
