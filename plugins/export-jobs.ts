@@ -40,6 +40,7 @@ export default fp(
           source: streams,
           files,
           meter: quotas.meterExport,
+          enqueueReady: queue.enqueueReady,
           ttlMs: config.ttl.exportMs,
           retryForMs: config.database.retryForMs,
           observer: app.telemetry.jobs,
@@ -48,8 +49,6 @@ export default fp(
         jobId,
         signal,
       );
-      // Its owner's next one may run now.
-      await db.transaction().execute(queue.enqueueReady);
     });
 
     app.post(

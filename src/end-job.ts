@@ -1,0 +1,42 @@
+// The end of a job by the attempt that ran it.
+import type { Kysely, Transaction } from 'kysely';
+import { endJob, findJob, type Job, type JobEnd } from '../db/jobs.ts';
+import type { Database } from '../db/tables.ts';
+import { type RetryOptions, retryTransient } from './import/retry.ts';
+import type { JobObserver } from './job-observer.ts';
+
+export interface EndServices {
+  db: Kysely<Database>;
+  /** Queues the jobs that waited for this one. */
+  enqueueReady(tx: Transaction<Database>): Promise<void>;
+  observer: Pick<JobObserver, 'jobEnded'>;
+}
+
+/**
+ * Ends the job and tells the observer.
+ * @returns the ended job; undefined: this attempt no longer holds it.
+ * @throws what retryTransient throws.
+ */
+export async function endAttempt(
+  { db, enqueueReady, observer }: EndServices,
+  job: Job,
+  end: JobEnd,
+  retry: RetryOptions,
+): Promise<Job | undefined> {
+  const endOnce = async () =>
+    await db.transaction().execute(async (tx) => {
+      const ended = await endJob(tx, job, end);
+      if (ended) await enqueueReady(tx);
+      return ended;
+    });
+  const ended = await retryTransient(async () => (await endOnce()) ?? (await findEnded(db, job)), retry);
+  if (ended) observer.jobEnded(ended);
+  return ended;
+}
+
+/** Nobody else ends a job under this attempt, but for a cancel: an earlier try did, whose answer was lost with its connection. */
+async function findEnded(db: Kysely<Database>, { type, id, attempt }: Job): Promise<Job | undefined> {
+  const found = await findJob(db, type, id);
+  const byAttempt = found?.status === 'completed' || found?.status === 'failed';
+  return byAttempt && found.attempt === attempt ? found : undefined;
+}
