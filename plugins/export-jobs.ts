@@ -40,6 +40,7 @@ export default fp(
           source: streams,
           files,
           meter: quotas.meterExport,
+          assertRoom: quotas.assertKept,
           enqueueReady: queue.enqueueReady,
           ttlMs: config.ttl.exportMs,
           retryForMs: config.database.retryForMs,

@@ -14,19 +14,23 @@ export interface EndServices {
 
 /**
  * Ends the job and tells the observer.
+ * @param also runs in the same transaction, before anything but the job is locked.
  * @returns the ended job; undefined: this attempt no longer holds it.
- * @throws what retryTransient throws.
+ * @throws what retryTransient and `also` throw. After what `also` throws the job has not ended.
  */
 export async function endAttempt(
   { db, enqueueReady, observer }: EndServices,
   job: Job,
   end: JobEnd,
   retry: RetryOptions,
+  also: (tx: Transaction<Database>, ended: Job) => Promise<void> = async () => {},
 ): Promise<Job | undefined> {
   const endOnce = async () =>
     await db.transaction().execute(async (tx) => {
       const ended = await endJob(tx, job, end);
-      if (ended) await enqueueReady(tx);
+      if (!ended) return undefined;
+      await also(tx, ended);
+      await enqueueReady(tx);
       return ended;
     });
   const ended = await retryTransient(async () => (await endOnce()) ?? (await findEnded(db, job)), retry);

@@ -10,7 +10,7 @@ import type { Database } from '../../db/tables.ts';
 import { endAttempt } from '../end-job.ts';
 import { perSecond } from '../figures.ts';
 import type { FileStore, StoredFile } from '../file-store.ts';
-import { Overtaken } from '../import/job-fault.ts';
+import { JobFault, Overtaken } from '../import/job-fault.ts';
 import { retryTransient } from '../import/retry.ts';
 import type { JobObserver } from '../job-observer.ts';
 import { gzipLevel } from './encode-rows.ts';
@@ -29,6 +29,8 @@ export interface ExportServices {
   files: FileStore;
   /** Passes on the bytes of the job's file, or throws a JobFault when there are too many of them. */
   meter(job: Job, content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /** Part of the transaction that completes the job. @throws JobFault `storage_quota` when there is no room for its file. */
+  assertRoom(tx: Transaction<Database>, job: Job): Promise<void>;
   /** Queues the jobs that waited for this one. */
   enqueueReady(tx: Transaction<Database>): Promise<void>;
   /** How long a finished file is kept. */
@@ -124,13 +126,25 @@ async function complete(
     sha256,
     fileTtlMs: services.ttlMs,
   };
-  const ended = await end(services, job, outcome, signal);
-  if (!ended) await services.files.remove(key);
+  try {
+    const ended = await end(services, job, outcome, signal, services.assertRoom);
+    if (!ended) await services.files.remove(key);
+  } catch (error) {
+    // After any other error the job may have been completed all the same.
+    if (error instanceof JobFault && error.code === 'storage_quota') await services.files.remove(key);
+    throw error;
+  }
 }
 
-async function end(services: ExportServices, job: Job, outcome: JobEnd, signal: AbortSignal): Promise<Job | undefined> {
+async function end(
+  services: ExportServices,
+  job: Job,
+  outcome: JobEnd,
+  signal: AbortSignal,
+  also?: ExportServices['assertRoom'],
+): Promise<Job | undefined> {
   const { log, retryForMs: forMs } = services;
-  const ended = await endAttempt(services, job, outcome, { forMs, signal });
+  const ended = await endAttempt(services, job, outcome, { forMs, signal }, also);
   if (ended) report(ended, log);
   else log.info('Export cancelled or taken over elsewhere');
   return ended;
