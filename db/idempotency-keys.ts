@@ -1,6 +1,7 @@
 // Idempotency keys. A key is held by a lease while its request is received and done once a job exists for it; either
 // way there is one row, and whoever wants it is told by one statement which of the two it is, or that it is theirs now.
 import { type Kysely, sql } from 'kysely';
+import { interval } from './interval.ts';
 import type { Database, IdempotencyKeysTable } from './tables.ts';
 
 type Db = Kysely<Database>;
@@ -71,8 +72,4 @@ export async function releaseKey(db: Db, held: HeldKey): Promise<void> {
 function isHeld({ owner, route, key, lease_token }: HeldKey) {
   return sql<boolean>`owner = ${owner} AND route = ${route} AND key = ${key}
     AND lease_token = ${lease_token}::uuid AND job_id IS NULL`;
-}
-
-function interval(ms: number) {
-  return sql`make_interval(secs => ${ms / 1000}::float8)`;
 }

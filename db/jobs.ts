@@ -3,17 +3,23 @@
 import { type ExpressionBuilder, type Insertable, type Kysely, type Selectable, sql } from 'kysely';
 import { arrayLiteral } from './array-literal.ts';
 import type { TransactionSql } from './client.ts';
+import { interval } from './interval.ts';
 import { type Database, type JobFailure, type JobStatus, type JobsTable, jobColumns } from './tables.ts';
 
-export type Job = Selectable<JobsTable>;
+export type Job = Selectable<JobsTable> & {
+  /** By the database's clock, as its other times are: those of the processes may differ from it and from one another. */
+  read_at: Date;
+};
 export type JobType = Job['type'];
 type Db = Kysely<Database>;
+
+const readAt = sql<Date>`now()`.as('read_at');
 
 /**
  * Without what an export is of, which its attempts alone need: its filters may be as long as a request, and a list shows a
  * thousand jobs.
  */
-const shownColumns = [...jobColumns, sql<object>`options - 'selection'`.as('options')] as const;
+const shownColumns = [...jobColumns, sql<object>`options - 'selection'`.as('options'), readAt] as const;
 
 const unfinished = ['pending', 'processing'] as const;
 
@@ -114,20 +120,31 @@ export async function startAttempt(db: Db, type: JobType, id: string, runner: st
     .where('id', '=', id)
     .where('type', '=', type)
     .where('status', 'in', unfinished)
-    .returning([...jobColumns, 'options'])
+    .returning([...jobColumns, 'options', readAt])
     .executeTakeFirst();
 }
 
 /** What an attempt may set when it ends its job. */
-export type JobEnd = { status: 'completed' | 'failed'; failure?: JobFailure } & Partial<
-  Pick<Job, 'total_records' | 'bytes_processed' | 'bytes_total' | 'successful' | 'file' | 'sha256' | 'expires_at'>
->;
+export type JobEnd = {
+  status: 'completed' | 'failed';
+  failure?: JobFailure;
+  /** How long the file can be had from then on. */
+  fileTtlMs?: number;
+} & Partial<Pick<Job, 'total_records' | 'bytes_processed' | 'bytes_total' | 'successful' | 'file' | 'sha256'>>;
 
 /** @returns the ended job, or undefined when this attempt no longer holds it. */
-export async function endJob(db: Db, job: Pick<Job, 'id' | 'attempt'>, end: JobEnd): Promise<Job | undefined> {
+export async function endJob(
+  db: Db,
+  job: Pick<Job, 'id' | 'attempt'>,
+  { fileTtlMs, ...end }: JobEnd,
+): Promise<Job | undefined> {
   return await db
     .updateTable('bulk.jobs')
-    .set({ ...end, completed_at: sql<Date>`greatest(now(), started_at)` })
+    .set({
+      ...end,
+      ...(fileTtlMs === undefined ? {} : { expires_at: sql<Date>`now() + ${interval(fileTtlMs)}` }),
+      completed_at: sql<Date>`greatest(now(), started_at)`,
+    })
     .where('id', '=', job.id)
     .where('attempt', '=', job.attempt)
     .where('status', '=', 'processing')

@@ -33,15 +33,24 @@ export async function countUnfinished(db: Db, owner?: string): Promise<Unfinishe
   return rows;
 }
 
+const kept = (owner: string) => sql`
+  (SELECT coalesce(sum(bytes_total), 0) AS bytes FROM bulk.jobs WHERE owner = ${owner} AND file IS NOT NULL)`;
+
+/** Bytes of the uploads and exported files that are kept for an owner. */
+export async function keptBytes(db: Db, owner: string): Promise<number> {
+  const { rows } = await sql<{ bytes: number }>`SELECT bytes::int8 FROM ${kept(owner)} AS kept`.execute(db);
+  return rows[0]!.bytes;
+}
+
 /**
- * Bytes of the uploads and exported files that are kept for an owner, and of the exports that are being written.
+ * The same, and of the exports that are being written.
  * @param except id of an export that is not counted.
  */
 export async function storedBytes(db: Db, owner: string, except: string | null = null): Promise<number> {
   const { rows } = await sql<{ bytes: number }>`
-    SELECT (coalesce(kept.bytes, 0) + coalesce(growing.bytes, 0))::int8 AS bytes
-    FROM (SELECT sum(bytes_total) AS bytes FROM bulk.jobs WHERE owner = ${owner} AND file IS NOT NULL) AS kept,
-      (SELECT sum(bytes_processed) AS bytes FROM bulk.jobs
+    SELECT (kept.bytes + growing.bytes)::int8 AS bytes
+    FROM ${kept(owner)} AS kept,
+      (SELECT coalesce(sum(bytes_processed), 0) AS bytes FROM bulk.jobs
         WHERE owner = ${owner} AND type = 'export' AND status = 'processing' AND id IS DISTINCT FROM ${except}::uuid
       ) AS growing`.execute(db);
   return rows[0]!.bytes;

@@ -40,6 +40,8 @@ export default fp(
           source: streams,
           files,
           meter: quotas.meterExport,
+          assertRoom: quotas.assertKept,
+          enqueueReady: queue.enqueueReady,
           ttlMs: config.ttl.exportMs,
           retryForMs: config.database.retryForMs,
           observer: app.telemetry.jobs,
@@ -48,8 +50,6 @@ export default fp(
         jobId,
         signal,
       );
-      // Its owner's next one may run now.
-      await db.transaction().execute(queue.enqueueReady);
     });
 
     app.post(

@@ -19,12 +19,10 @@ export default fp(
       if (Object.values(swept).some((count) => count > 0)) log.info(swept, 'Swept');
     });
 
-    // The ages of files are by the clock of this machine or of its file server, not by the database's.
     schedule('remove-orphans', async (signal) => {
-      const now = new Date();
       const removed = {
-        uploads: await removeOrphans(db, uploads, now, signal),
-        exports: await removeOrphans(db, exports, now, signal),
+        uploads: await removeOrphans(db, uploads, signal),
+        exports: await removeOrphans(db, exports, signal),
       };
       tasks.removed({ orphaned_uploads: removed.uploads, orphaned_exports: removed.exports });
       if (removed.uploads + removed.exports > 0) log.info(removed, 'Files that belonged to no job were removed');

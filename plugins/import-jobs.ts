@@ -1,7 +1,6 @@
 // Runs the import jobs that the queue hands to this process.
 import fp from 'fastify-plugin';
 import type { Logger } from 'pino';
-import { endJob } from '../db/jobs.ts';
 import { runImport } from '../src/import/run-import.ts';
 
 export default fp(
@@ -20,15 +19,7 @@ export default fp(
           chunkSlots: parsePool.chunkSlots,
           chunkMemory: parsePool.chunkMemory,
           log: app.log as Logger,
-          endImport: async (job, end) => {
-            const ended = await db.transaction().execute(async (tx) => {
-              const ended = await endJob(tx, job, end);
-              if (ended) await queue.enqueueReady(tx);
-              return ended;
-            });
-            if (ended) telemetry.jobs.jobEnded(ended);
-            return ended;
-          },
+          enqueueReady: queue.enqueueReady,
         },
         jobId,
         signal,

@@ -6,7 +6,7 @@ import type { Transaction } from 'kysely';
 import type { Job, JobType } from '../db/jobs.ts';
 import { lockQueueing } from '../db/queue-entries.ts';
 import type { Database } from '../db/tables.ts';
-import { hasFewerUnfinished, storedBytes } from '../db/usage.ts';
+import { hasFewerUnfinished, keptBytes, storedBytes } from '../db/usage.ts';
 import { JobFault } from '../src/import/job-fault.ts';
 import { problem } from '../src/problems.ts';
 import { UploadMeter } from '../src/upload-meter.ts';
@@ -26,10 +26,16 @@ export interface Quotas {
   assertWithin(tx: Transaction<Database>, job: Job): Promise<void>;
   /**
    * Passes on the bytes of an export's file as long as its owner has room for them. Exports that run at the same moment
-   * see one another as of their start.
+   * see one another as of their start: what they have together is settled at their ends.
    * @throws JobFault storage_quota, while it is read.
    */
   meterExport(job: Job, content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /**
+   * To be called once an export names its file and before anything else is locked; until the transaction ends no other
+   * file counts. Of exports that end together those have room that are first.
+   * @throws JobFault storage_quota: roll back.
+   */
+  assertKept(tx: Transaction<Database>, job: Job): Promise<void>;
 }
 
 declare module 'fastify' {
@@ -83,6 +89,12 @@ export default fp(
           if (room < 0) throw new JobFault('storage_quota', storageFull);
           yield block;
         }
+      },
+
+      async assertKept(tx, { owner }) {
+        if (owner === null) return;
+        await lockQueueing(tx);
+        if ((await keptBytes(tx, owner)) > maxStoredBytesPerOwner) throw new JobFault('storage_quota', storageFull);
       },
     } satisfies Quotas);
   },

@@ -10,7 +10,7 @@ export function perSecond(count: number, durationMs: number): number | null {
   return durationMs > 0 ? Math.round((count / durationMs) * 1000) : null;
 }
 
-/** Never negative: the start is by the database's clock, which may be ahead of ours, and a cancel may come before it. */
+/** Never negative: the database's clock may be set back. */
 export function elapsedMs(start: Date, end: Date): number {
   return Math.max(0, Number(end) - Number(start));
 }

@@ -2,7 +2,7 @@
 // nothing that a client sends ever becomes part of a path.
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { access, constants, open, opendir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { access, constants, open, opendir, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -76,10 +76,10 @@ export class FileStore {
     options: { maxBytes?: number; signal?: AbortSignal } = {},
   ): Promise<StoredFile> {
     const { maxBytes = Number.POSITIVE_INFINITY, signal } = options;
-    const key = this.#keyPrefix + randomUUID().slice(this.#keyPrefix.length);
+    const key = this.#newKey();
     const part = this.path(key) + partSuffix;
     // Before the file is there, and after it was renamed, there is nothing to mark.
-    const touching = setInterval(() => utimes(part, new Date(), new Date()).catch(() => {}), this.#touchMs).unref();
+    const touching = setInterval(() => this.#touch(part).catch(() => {}), this.#touchMs).unref();
     const hash = createHash('sha256');
     let bytes = 0;
     const count = (length: number) => {
@@ -124,6 +124,21 @@ export class FileStore {
     return { sizeBytes: blocks * bsize, freeBytes: bavail * bsize };
   }
 
+  /**
+   * The time by which the folder's files are dated, which need not be this process's: an empty one is made, asked and
+   * removed.
+   * @throws the file system's error (ENOSPC …).
+   */
+  async readClock(): Promise<Date> {
+    const mark = this.path(this.#newKey()) + partSuffix;
+    try {
+      await writeFile(mark, '', { flag: 'wx', mode: 0o600 });
+      return (await stat(mark)).mtime;
+    } finally {
+      await rm(mark, { force: true });
+    }
+  }
+
   /** The files of this origin, half-written ones too; others that lie in the folder are passed over. */
   async *list(): AsyncGenerator<FoundFile> {
     for await (const { name } of await opendir(this.#folder)) {
@@ -153,6 +168,15 @@ export class FileStore {
   path(key: string): string {
     if (!keyPattern.test(key)) throw new Error('not a key of this store');
     return path.join(this.#folder, key);
+  }
+
+  async #touch(file: string): Promise<void> {
+    const now = await this.readClock();
+    await utimes(file, now, now);
+  }
+
+  #newKey(): string {
+    return this.#keyPrefix + randomUUID().slice(this.#keyPrefix.length);
   }
 }
 

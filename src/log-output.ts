@@ -1,11 +1,17 @@
 // Where the log goes: stdout. What cannot be written must not hold up the service, which a full disk would (pino's own
 // destination throws then, and its flushSync(), called for every fatal error and at the end, tries again without end) and a
 // reader of a pipe that stands still. So lines are kept for later, up to a limit, then dropped.
-import { fstatSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
 import { destination } from 'pino';
+import { sqlstateOf } from '../db/sqlstate.ts';
+
+/** Once Node has opened it, a write to a pipe fails (EAGAIN) where it would wait for a reader that stands still. */
+const { fd } = process.stdout;
 
 /** More than any line has. */
 const maxKeptBytes = 2 ** 20;
+const retryMs = 50;
 const longestFlushMs = 1000;
 
 let failing = false;
@@ -15,37 +21,53 @@ export function logIsFailing(): boolean {
   return failing;
 }
 
-let flush: (done: () => void) => void = (done) => done();
+let tryWriting = async (): Promise<boolean> => true;
 
 /** Before the process ends: waits until what was logged is written, but not for long, as whoever reads it may stand still. */
 export async function flushLog(): Promise<void> {
-  await new Promise<void>((resolve) => {
-    setTimeout(resolve, longestFlushMs);
-    flush(resolve);
-  });
+  for (const from = performance.now(); !(await tryWriting()) && performance.now() - from < longestFlushMs; ) {
+    await wait(retryMs);
+  }
 }
 
 /** A stream for pino. */
 export function logOutput(): { write(line: string): void } {
-  const to = fstatSync(1);
-  // A file or terminal is written at once, and there is nothing to flush; what reads from a pipe may keep a thread waiting.
-  const piped = to.isFIFO() || to.isSocket();
   // Without a least length flush() does nothing.
-  const stdout = destination({ dest: 1, sync: !piped, minLength: 1, maxLength: maxKeptBytes });
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (!failing) tell(`the log cannot be written (${error.code}); lines may be lost until it can`);
+  const stdout = destination({
+    ...{ dest: fd, sync: true, minLength: 1, maxLength: maxKeptBytes },
+    retryEAGAIN: () => false,
+  });
+  let waiting = false;
+  const tryLater = () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      stdout.flush();
+    }, retryMs).unref();
+  };
+  let told = false;
+  const report = (text: string) => {
+    if (!told) tell(text);
+    told = true;
+  };
+  stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     failing = true;
+    if (code === 'EAGAIN') tryLater();
+    else if (code === 'EPIPE') report('nobody reads the log any more; it is not written');
+    else report(`the log cannot be written (${code}); lines may be lost until it can`);
   });
   stdout.on('write', () => {
-    failing = false;
+    [failing, told] = [false, false];
   });
   // A line that finds no room any more starts no attempt to write the others.
-  stdout.on('drop', () => stdout.flush());
-  if (piped) {
-    flush = (done) => stdout.flush(() => done());
-    // Pino calls it at the end.
-    stdout.flushSync = () => {};
-  }
+  stdout.on('drop', () => {
+    report('whoever reads the log does not keep up; lines are lost');
+    stdout.flush();
+  });
+  tryWriting = async () => await new Promise((done) => stdout.flush((error) => done(sqlstateOf(error) !== 'EAGAIN')));
+  // Pino calls it at the end.
+  stdout.flushSync = () => {};
   return { write: (line) => void stdout.write(line) };
 }
 

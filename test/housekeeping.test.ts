@@ -1,6 +1,6 @@
 // What outlives its time is removed, and nothing else. The clock is the test's own: nobody waits.
 import { randomUUID } from 'node:crypto';
-import { readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
@@ -14,6 +14,7 @@ import { build } from './build.ts';
 import { ended, importFile, post, statusOf } from './client.ts';
 import { createDatabase } from './databases.ts';
 import { environment } from './environment.ts';
+import { shiftClock } from './shift-clock.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 const hour = 3_600_000;
@@ -122,7 +123,7 @@ t.test('retention', async (t) => {
     const [upload] = await readdir(app.config.uploadDir);
     await utimes(join(app.config.uploadDir, upload!), 0, 0);
     t.match(await sweepAt(app, later(3650 * day)), { uploads: 0, jobs: 0, keys: 1 });
-    t.equal(await removeOrphans(app.db, app.storage.uploads, later(3650 * day), never), 0);
+    t.equal(await removeOrphans(app.db, app.storage.uploads, never), 0);
     await session`COMMIT`;
     session.release();
     t.match(await ended(app, job_id), { status: 'completed', successful: 5 });
@@ -206,32 +207,13 @@ t.test('retention', async (t) => {
       await putFile(folder, key(), 1.1);
       await putFile(folder, `${key()}.part`, 1.1);
     }
-    t.equal(await removeOrphans(app.db, app.storage.uploads, new Date(), never), 6);
+    t.equal(await removeOrphans(app.db, app.storage.uploads, never), 6);
     t.same((await readdir(folder)).toSorted(), kept.toSorted());
-    t.equal(await removeOrphans(app.db, app.storage.uploads, new Date(), never), 0);
-    await t.rejects(removeOrphans(app.db, app.storage.uploads, new Date(), AbortSignal.abort(new Error('stop'))), {
+    t.equal(await removeOrphans(app.db, app.storage.uploads, never), 0);
+    await t.rejects(removeOrphans(app.db, app.storage.uploads, AbortSignal.abort(new Error('stop'))), {
       message: 'stop',
     });
   });
-});
-
-t.test('a file that grows slowly stays young while it is written', async (t) => {
-  const folder = await temporaryFolder(t);
-  const store = await FileStore.open(folder, { touchMs: 5 });
-  const goOn = Promise.withResolvers<void>();
-  const writing = store.write(
-    (async function* () {
-      yield Buffer.from('a');
-      await goOn.promise;
-      yield Buffer.from('b');
-    })(),
-  );
-  await until(async () => (await readdir(folder)).length === 1);
-  const part = join(folder, (await readdir(folder))[0]!);
-  await utimes(part, 0, 0);
-  await until(async () => (await stat(part)).mtimeMs > 0);
-  goOn.resolve();
-  t.match(await writing, { bytes: 2 });
 });
 
 /** A service on a database and folder that outlive it. */
@@ -318,4 +300,43 @@ t.test('sample records do not come back once the jobs that loaded them are swept
   await second.close();
   // A stop waits for the seeding: by the third start the second one would have seeded.
   t.equal((await leftovers(await start())).jobs, 0);
+});
+
+// By itself: the clock is that of all.
+t.test('a file that grows slowly stays young, whatever the clocks of processes', { buffered: false }, async (t) => {
+  const { db } = await build(t);
+  const folder = await temporaryFolder(t);
+  const store = await FileStore.open(folder, { touchMs: 5 });
+  const goOn = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const writing = store.write(
+    (async function* () {
+      yield Buffer.from('a');
+      begun.resolve();
+      await goOn.promise;
+      yield Buffer.from('b');
+    })(),
+  );
+  await begun.promise;
+  const hourAgo = Date.now() - hour;
+
+  await t.test('one that writes it is behind', async (t) => {
+    shiftClock(t, -2 * hour);
+    const oldest = async () => {
+      let oldest = Number.POSITIVE_INFINITY;
+      for await (const { modifiedAt } of store.list()) oldest = Math.min(oldest, modifiedAt.getTime());
+      return oldest;
+    };
+    for await (const { key } of store.list()) await utimes(`${join(folder, key)}.part`, 0, 0).catch(() => {});
+    await until(async () => (await oldest()) > 0);
+    t.ok((await oldest()) > hourAgo);
+  });
+  await t.test("one that removes nobody's files is ahead", async (t) => {
+    const [orphan] = await Promise.all([1.1, 0.9].map((hours) => putFile(folder, randomUUID(), hours)));
+    shiftClock(t, 2 * hour);
+    t.equal(await removeOrphans(db, store, never), 1);
+    t.notOk((await readdir(folder)).includes(orphan!));
+  });
+  goOn.resolve();
+  t.match(await writing, { bytes: 2 });
 });

@@ -330,17 +330,26 @@ t.test('a log that cannot be written holds nothing up, and goes on once there is
 });
 
 t.test('a stop does not wait for whoever reads the log', async (t) => {
-  const env = { ...(await setUp(t)), LOG_LEVEL: 'debug' };
+  const env = { ...(await setUp(t)), PORT: '0' };
   const child = spawn(...plainNode(['src/server.ts']), { cwd: join(import.meta.dirname, '..'), env });
   t.after(() => child.kill('SIGKILL'));
   let said = '';
   while (!said.includes('"Ready"')) said += String(((await once(child.stdout, 'data')) as [Buffer])[0]);
   child.stdout.pause();
+  const complaint = text(child.stderr);
   const [, url] = /"address":"([^"]+)".*"Ready"/.exec(said) ?? [];
-  // More than a pipe holds.
-  for (let n = 0; n < 300; n++) await fetch(`${url}/v1/imports/${n}`);
+  // More than a pipe holds, and than is kept.
+  const requests = 4000;
+  const { hostname, port } = new URL(url!);
+  const socket = connect(Number(port), hostname);
+  socket.write('HEAD /v1/resources HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(requests));
+  let answers = '';
+  while (answers.split('HTTP/1.1 200').length <= requests)
+    answers += String(((await once(socket, 'data')) as [Buffer])[0]);
+  socket.destroy();
   child.kill('SIGTERM');
   t.same(await once(child, 'exit'), [0, null]);
+  t.equal(await complaint, 'whoever reads the log does not keep up; lines are lost\n');
 });
 
 t.test('a stop that is asked for during a start that hangs', async (t) => {
@@ -348,7 +357,8 @@ t.test('a stop that is asked for during a start that hangs', async (t) => {
   const silent = createTcpServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
-  const env = { ...(await setUp(t)), DATABASE_URL: `postgres://me@127.0.0.1:${port}/x`, SHUTDOWN_TIMEOUT: '500ms' };
+  const database = { DATABASE_URL: `postgres://me@127.0.0.1:${port}/x` };
+  const env = { ...(await setUp(t)), ...database, PORT: '0', SHUTDOWN_TIMEOUT: '500ms' };
   const child = spawn(...plainNode(['src/server.ts']), { cwd: join(import.meta.dirname, '..'), env });
   t.after(() => child.kill('SIGKILL'));
   silent.once('connection', (socket) => {

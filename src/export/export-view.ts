@@ -46,9 +46,9 @@ export const ExportPageSchema = Type.Object(
   { title: 'ExportPage' },
 );
 
-export function viewExport(job: Job, now = new Date()): Static<typeof ExportSchema> {
+export function viewExport(job: Job): Static<typeof ExportSchema> {
   const { started_at, completed_at, expires_at, total_records } = job;
-  const durationMs = started_at ? elapsedMs(started_at, completed_at ?? now) : null;
+  const durationMs = started_at ? elapsedMs(started_at, completed_at ?? job.read_at) : null;
   return {
     job_id: job.id,
     type: 'export',
@@ -63,7 +63,7 @@ export function viewExport(job: Job, now = new Date()): Static<typeof ExportSche
     created_at: job.created_at.toISOString(),
     started_at: started_at?.toISOString() ?? null,
     completed_at: completed_at?.toISOString() ?? null,
-    ...(hasFile(job, now) ? { download_url: `/v1/exports/${job.id}/download` } : {}),
+    ...(hasFile(job) ? { download_url: `/v1/exports/${job.id}/download` } : {}),
     ...(expires_at ? { expires_at: expires_at.toISOString() } : {}),
     ...(job.sha256 ? { sha256: job.sha256 } : {}),
     ...(job.failure ? { failure: { code: job.failure.code, detail: job.failure.detail } } : {}),
@@ -71,9 +71,6 @@ export function viewExport(job: Job, now = new Date()): Static<typeof ExportSche
 }
 
 /** Whether the job's file can be had: complete, not expired, not swept. */
-export function hasFile(
-  job: Pick<Job, 'status' | 'file' | 'expires_at'>,
-  now = new Date(),
-): job is Job & { file: string; sha256: string } {
-  return job.status === 'completed' && job.file !== null && (job.expires_at === null || job.expires_at > now);
+export function hasFile(job: Job): job is Job & { file: string; sha256: string } {
+  return job.status === 'completed' && job.file !== null && (job.expires_at === null || job.expires_at > job.read_at);
 }

@@ -51,7 +51,7 @@ export async function listExports(
   const limit = readLimit(query.limit);
   const jobs = await listJobs(db, { type: 'export', status, resource, owner, limit, after });
   const next = jobs.length === limit ? cursorAfter(jobs.at(-1)!) : undefined;
-  return { exports: jobs.map((job) => viewExport(job)), ...(next === undefined ? {} : { next }), limit };
+  return { exports: jobs.map(viewExport), ...(next === undefined ? {} : { next }), limit };
 }
 
 function isStatus(value: unknown): value is JobStatus {

@@ -2,14 +2,15 @@
 // only once the job's row names it; an attempt that was cancelled or overtaken removes its own.
 import { pipeline, type Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
-import { endJob, findJob, type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
+import { type Job, type JobEnd, startAttempt } from '../../db/jobs.ts';
 import { verdictOf } from '../../db/sqlstate.ts';
-import type { Database, JobFailure } from '../../db/tables.ts';
+import type { Database } from '../../db/tables.ts';
+import { endAttempt } from '../end-job.ts';
 import { perSecond } from '../figures.ts';
 import type { FileStore, StoredFile } from '../file-store.ts';
-import { Overtaken } from '../import/job-fault.ts';
+import { JobFault, Overtaken } from '../import/job-fault.ts';
 import { retryTransient } from '../import/retry.ts';
 import type { JobObserver } from '../job-observer.ts';
 import { gzipLevel } from './encode-rows.ts';
@@ -28,6 +29,10 @@ export interface ExportServices {
   files: FileStore;
   /** Passes on the bytes of the job's file, or throws a JobFault when there are too many of them. */
   meter(job: Job, content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /** Part of the transaction that completes the job. @throws JobFault `storage_quota` when there is no room for its file. */
+  assertRoom(tx: Transaction<Database>, job: Job): Promise<void>;
+  /** Queues the jobs that waited for this one. */
+  enqueueReady(tx: Transaction<Database>): Promise<void>;
   /** How long a finished file is kept. */
   ttlMs: number;
   /** How long to try again while the database is away. */
@@ -70,7 +75,7 @@ export async function runExport(services: ExportServices, jobId: string, signal:
   } catch (error) {
     if (error instanceof Overtaken) return log.info('Export cancelled or taken over elsewhere');
     if (signal.aborted || verdictOf(error) === 'transient') throw error;
-    await fail({ ...services, log }, job, explainFailure(error, log));
+    await end({ ...services, log }, job, { status: 'failed', failure: explainFailure(error, log) }, signal);
   } finally {
     observer.ended();
     await progress.stop();
@@ -111,7 +116,6 @@ async function complete(
   records: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { db, files, retryForMs: forMs } = services;
   const outcome: JobEnd = {
     status: 'completed',
     total_records: records,
@@ -120,26 +124,33 @@ async function complete(
     bytes_total: bytes,
     file: key,
     sha256,
-    expires_at: new Date(Date.now() + services.ttlMs),
+    fileTtlMs: services.ttlMs,
   };
-  // Not ended by this statement: elsewhere, or by an earlier try whose answer was lost with the connection.
-  const ended = await retryTransient(
-    async () => (await endJob(db, job, outcome)) ?? (await findJob(db, 'export', job.id)),
-    { forMs, signal },
-  );
-  if (ended?.file === key) return report(services, ended);
-  services.log.info('Export cancelled or taken over elsewhere');
-  await files.remove(key);
+  try {
+    const ended = await end(services, job, outcome, signal, services.assertRoom);
+    if (!ended) await services.files.remove(key);
+  } catch (error) {
+    // After any other error the job may have been completed all the same.
+    if (error instanceof JobFault && error.code === 'storage_quota') await services.files.remove(key);
+    throw error;
+  }
 }
 
-async function fail(services: ExportServices, job: Job, failure: JobFailure): Promise<void> {
-  const ended = await endJob(services.db, job, { status: 'failed', failure });
-  if (ended) report(services, ended);
-  else services.log.info('Export cancelled or taken over elsewhere');
+async function end(
+  services: ExportServices,
+  job: Job,
+  outcome: JobEnd,
+  signal: AbortSignal,
+  also?: ExportServices['assertRoom'],
+): Promise<Job | undefined> {
+  const { log, retryForMs: forMs } = services;
+  const ended = await endAttempt(services, job, outcome, { forMs, signal }, also);
+  if (ended) report(ended, log);
+  else log.info('Export cancelled or taken over elsewhere');
+  return ended;
 }
 
-function report({ observer, log }: ExportServices, ended: Job): void {
-  observer.jobEnded(ended);
+function report(ended: Job, log: Logger): void {
   const total = ended.total_records ?? 0;
   const durationMs = Number(ended.completed_at) - Number(ended.started_at);
   log.info(

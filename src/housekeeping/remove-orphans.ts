@@ -1,5 +1,6 @@
 // Files that no job names: left by a process that died between writing one and writing its job, or in the middle of an
-// upload, or by a sweep that was interrupted. A younger file may be about to get its job.
+// upload, or by a sweep that was interrupted. A younger file may be about to get its job; how old one is, is told by the
+// clock of its folder, since another process may have written it.
 import type { Kysely } from 'kysely';
 import { findNamed } from '../../db/sweeps.ts';
 import type { Database } from '../../db/tables.ts';
@@ -9,13 +10,9 @@ const orphanedAfterMs = 3_600_000;
 const lookedUpAtOnce = 500;
 
 /** @returns how many files were removed. @throws the signal's reason; the database's and the file system's errors. */
-export async function removeOrphans(
-  db: Kysely<Database>,
-  store: FileStore,
-  now: Date,
-  signal: AbortSignal,
-): Promise<number> {
+export async function removeOrphans(db: Kysely<Database>, store: FileStore, signal: AbortSignal): Promise<number> {
   let removed = 0;
+  let now: Date | undefined;
   let old: FoundFile[] = [];
   const removeOld = async () => {
     const named = await findNamed(
@@ -32,6 +29,7 @@ export async function removeOrphans(
   };
   for await (const file of store.list()) {
     signal.throwIfAborted();
+    now ??= await store.readClock();
     if (now.getTime() - file.modifiedAt.getTime() < orphanedAfterMs) continue;
     old.push(file);
     if (old.length === lookedUpAtOnce) await removeOld();

@@ -104,7 +104,7 @@ export function viewRowError({ line, record, field, code, message, value }: RowE
 export function summariseImport(job: Job): Static<typeof ImportSummarySchema> {
   const processed = job.successful + job.failed;
   const bytesTotal = job.bytes_total ?? 0;
-  const durationMs = job.started_at ? elapsedMs(job.started_at, job.completed_at ?? new Date()) : null;
+  const durationMs = job.started_at ? elapsedMs(job.started_at, job.completed_at ?? job.read_at) : null;
   const share = bytesTotal > 0 ? (Math.min(job.bytes_processed, bytesTotal) / bytesTotal) * 100 : 0;
   return {
     job_id: job.id,

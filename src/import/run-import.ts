@@ -1,6 +1,6 @@
 // One attempt of one import, from the stored file to the ended job. What an earlier attempt committed is passed over;
 // what this one does not reach is left to the next.
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import type { Logger } from 'pino';
 import { findCheckpoints } from '../../db/chunks.ts';
 import type { Connection, Sql } from '../../db/client.ts';
@@ -13,6 +13,7 @@ import { sqlstateOf, verdictOf } from '../../db/sqlstate.ts';
 import type { Database } from '../../db/tables.ts';
 import type { Chunk, ParsedChunk, ParseRequest } from '../../workers/messages.ts';
 import type { Config } from '../config.ts';
+import { endAttempt } from '../end-job.ts';
 import { percentage, perSecond } from '../figures.ts';
 import type { FileStore } from '../file-store.ts';
 import type { AttemptObserver, JobObserver } from '../job-observer.ts';
@@ -45,8 +46,8 @@ export interface ImportServices {
   /** Bounds the chunks in flight of the process. */
   chunkSlots: Slots;
   chunkMemory: ChunkMemory;
-  /** Ends the job and queues those that waited for it; undefined: this attempt no longer holds it. */
-  endImport(job: Job, end: JobEnd): Promise<Job | undefined>;
+  /** Queues the jobs that waited for this one. */
+  enqueueReady(tx: Transaction<Database>): Promise<void>;
   observer: JobObserver;
   log: Logger;
 }
@@ -215,10 +216,7 @@ async function loadFile(
 
 async function end(services: ImportServices, job: Job, outcome: JobEnd, signal: AbortSignal): Promise<void> {
   const { config, log } = services;
-  const ended = await retryTransient(async () => await services.endImport(job, outcome), {
-    forMs: config.database.retryForMs,
-    signal,
-  });
+  const ended = await endAttempt(services, job, outcome, { forMs: config.database.retryForMs, signal });
   if (!ended) return log.info('Import ended or taken over elsewhere');
   const total = ended.successful + ended.failed;
   const durationMs = Number(ended.completed_at) - Number(ended.started_at);

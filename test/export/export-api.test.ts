@@ -22,12 +22,14 @@ import { ended, listen } from '../client.ts';
 import { inThisDatabase } from '../databases.ts';
 import { environment } from '../environment.ts';
 import { httpService } from '../plugins/http-service.ts';
+import { shiftClock } from '../shift-clock.ts';
 
 interface ExportStatus {
   job_id: string;
   status: string;
   total_records: number;
   bytes: number;
+  completed_at: string;
   download_url: string;
   expires_at: string;
   sha256: string;
@@ -266,6 +268,7 @@ t.test('an export job makes a file to download, whole or in parts', async (t) =>
     return bytes;
   };
   const swept = await app.inject(zipped.download_url);
+  files.size = size;
   t.match(swept.json(), { status: 410, code: 'export_expired' }, 'the file was removed while it was asked for');
   t.same([swept.headers.etag, swept.headers['accept-ranges']], [undefined, undefined]);
 
@@ -328,6 +331,23 @@ t.test('export jobs are refused, replayed, cancelled and expire like the rest', 
   t.match((await app.inject({ method: 'POST', url: `/v1/exports/${held}/cancel` })).json(), { code: 'job_ended' });
   t.match((await app.inject(`/v1/exports/${held}/download`)).json(), { status: 409 });
   t.match((await app.inject('/v1/exports/x')).json(), { status: 404, code: 'job_not_found' });
+});
+
+t.test('how long an export is kept is measured by the clock of the database', async (t) => {
+  const app = await freshFilled(10);
+  const day = 86_400_000;
+  for (const [clock, ms] of Object.entries({ right: 0, behind: -2 * day, ahead: 2 * day })) {
+    await t.test(`a process whose clock is ${clock}`, async (t) => {
+      shiftClock(t, ms);
+      const job = await runJob(app, { resource: 'users' });
+      t.equal(Date.parse(job.expires_at) - Date.parse(job.completed_at), day, 'EXPORT_TTL');
+      const { exports } = (await app.inject('/v1/exports')).json();
+      for (const { job_id, download_url } of [job, ...exports]) {
+        t.ok(download_url, 'whoever made it');
+        t.equal((await app.inject(`/v1/exports/${job_id}/download`)).statusCode, 200);
+      }
+    });
+  }
 });
 
 t.test('a large table is read over two connections, as one snapshot', async (t) => {

@@ -1,10 +1,11 @@
-// A connection that is lost while a statement ends leaves it open whether that was carried out. Here it is lost at the two
-// statements where a wrong guess would cost a file: before they are carried out, and after.
+// A connection that is lost while a transaction ends leaves it open whether that was carried out. Here it is lost where a job
+// is made or ended, and a wrong guess would cost a file or an end that nobody hears of: before it is carried out, and after.
 import { readdir } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { type KyselyPlugin, type RootOperationNode, type Transaction, UpdateQueryNode } from 'kysely';
+import type { Transaction } from 'kysely';
 import t from 'tap';
+import type { Job } from '../../db/jobs.ts';
 import type { Database } from '../../db/tables.ts';
 import { shareApps } from '../build.ts';
 import { ended, post } from '../client.ts';
@@ -17,58 +18,39 @@ const file = {
 };
 const lost = () => Object.assign(new Error('write CONNECTION_CLOSED'), { code: 'CONNECTION_CLOSED' });
 
-/** Loses the connection once, at the end of the next transaction that makes an import. */
-function loseCommit(app: FastifyInstance, when: 'before' | 'after'): void {
-  const { db } = app;
+const isPartOf = (part: object, whole: unknown) =>
+  Object.entries(part).every(([name, value]) => (whole as Record<string, unknown> | undefined)?.[name] === value);
+
+/** Loses the connection once, at the end of the next transaction that makes or ends a job as it is meant. */
+function loseCommit({ db }: FastifyInstance, when: 'before' | 'after', meant: Partial<Job>): void {
   const transaction = db.transaction.bind(db);
-  const isImport = (made: unknown) => (made as { type?: string } | undefined)?.type === 'import';
   const execute = async <T>(work: (tx: Transaction<Database>) => Promise<T>): Promise<T> => {
-    const made = await transaction().execute(async (tx) => {
-      const made = await work(tx);
-      if (isImport(made) && when === 'before') throw lost();
-      return made;
+    let found = false;
+    const job = await transaction().execute(async (tx) => {
+      const job = await work(tx);
+      found = isPartOf(meant, job);
+      if (found) db.transaction = transaction;
+      if (found && when === 'before') throw lost();
+      return job;
     });
-    if (!isImport(made)) return made;
-    db.transaction = transaction;
-    throw lost();
+    if (found) throw lost();
+    return job;
   };
   db.transaction = () => ({ execute }) as ReturnType<typeof db.transaction>;
 }
 
-function namesFile(node: RootOperationNode): boolean {
-  return (
-    UpdateQueryNode.is(node) && (node.updates ?? []).some(({ column }) => JSON.stringify(column).includes('"sha256"'))
-  );
-}
-
-/** Loses the connection once, at the statement that names an exported file. */
-function loseEnd(app: FastifyInstance, when: 'before' | 'after'): void {
-  const { db } = app;
-  const updateTable = db.updateTable;
-  let naming: object | undefined;
-  const plugin: KyselyPlugin = {
-    transformQuery({ node, queryId }) {
-      if (naming === undefined && namesFile(node)) {
-        naming = queryId;
-        db.updateTable = updateTable;
-        if (when === 'before') throw lost();
-      }
-      return node;
-    },
-    async transformResult({ queryId, result }) {
-      if (queryId === naming) throw lost();
-      return result;
-    },
-  };
-  const losing = db.withPlugin(plugin);
-  db.updateTable = losing.updateTable.bind(losing) as typeof db.updateTable;
+/** How many jobs the process has told its figures that it completed. */
+async function endsOf({ telemetry }: FastifyInstance, type: Job['type']): Promise<number> {
+  const series = `bulk_jobs_ended_total{type="${type}",resource="users",state="completed"} `;
+  const line = (await telemetry.text()).split('\n').find((line) => line.startsWith(series));
+  return Number(line?.slice(series.length));
 }
 
 const fresh = await shareApps(t);
 
 t.test('the answer to COMMIT is lost: the job is there, and its file too', async (t) => {
   const app = await fresh();
-  loseCommit(app, 'after');
+  loseCommit(app, 'after', { type: 'import', status: 'pending' });
   const accepted = await post(app, { ...file, headers: { 'idempotency-key': 'key' } });
   t.equal(accepted.statusCode, 202, accepted.body);
   t.match(await ended(app, accepted.json().job_id), { status: 'completed', successful: 1 });
@@ -79,10 +61,8 @@ t.test('the answer to COMMIT is lost: the job is there, and its file too', async
 
 t.test('the connection is lost before COMMIT: 503, and neither job nor file', async (t) => {
   const app = await fresh();
-  const { transaction } = app.db;
-  loseCommit(app, 'before');
+  loseCommit(app, 'before', { type: 'import', status: 'pending' });
   const refused = await post(app, file);
-  app.db.transaction = transaction;
   t.match(refused.json(), { status: 503, code: 'database_unavailable' });
   t.ok(refused.headers['retry-after']);
   t.same(await readdir(app.config.uploadDir), []);
@@ -92,7 +72,8 @@ t.test('the connection is lost before COMMIT: 503, and neither job nor file', as
 for (const when of ['before', 'after'] as const) {
   t.test(`the connection is lost ${when} an export is ended: it ends with one file`, async (t) => {
     const app = await fresh();
-    loseEnd(app, when);
+    const endsBefore = await endsOf(app, 'export');
+    loseCommit(app, when, { type: 'export', status: 'completed' });
     const accepted = await app.inject({ method: 'POST', url: '/v1/exports', payload: { resource: 'users' } });
     const job = await ended<{ status: string; download_url: string }>(app, accepted.json().job_id, 'exports');
     t.match(job, { status: 'completed' });
@@ -101,6 +82,18 @@ for (const when of ['before', 'after'] as const) {
     t.equal((await app.inject(job.download_url)).statusCode, 200);
     t.equal((await readdir(app.config.exportDir)).length, 1);
     t.match(await app.sql`SELECT attempt FROM bulk.jobs`, [{ attempt: 1 }]);
+    t.equal(await endsOf(app, 'export'), endsBefore + 1);
+  });
+
+  t.test(`the connection is lost ${when} an import is ended: its end is told of`, async (t) => {
+    const app = await fresh();
+    const endsBefore = await endsOf(app, 'import');
+    loseCommit(app, when, { type: 'import', status: 'completed' });
+    const accepted = await post(app, file);
+    t.match(await ended(app, accepted.json().job_id), { status: 'completed', successful: 1 });
+    while (app.queue.running > 0) await pause(10);
+    t.match(await app.sql`SELECT attempt FROM bulk.jobs`, [{ attempt: 1 }]);
+    t.equal(await endsOf(app, 'import'), endsBefore + 1);
   });
 }
 

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as pause, setImmediate as soon } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import t from 'tap';
+import { findJob } from '../../db/jobs.ts';
 import { EventStream, type JobState } from '../../src/events/event-stream.ts';
 import { JobFeeds } from '../../src/events/job-feeds.ts';
 import { signalGone } from '../../src/http/signal-gone.ts';
@@ -159,7 +160,7 @@ t.test('a job can be followed', async (t) => {
 
   await t.test('by any number of listeners, for one statement and one view of a state', async (t) => {
     const { job_id } = await importFile(app, { resource: 'users', name: 'u.ndjson', content: users(501, 503) });
-    const [job] = await app.db.selectFrom('bulk.jobs').selectAll().where('id', '=', job_id).execute();
+    const job = await findJob(app.db, 'import', job_id);
     await app.sql`UPDATE bulk.jobs SET attempt = attempt + 1 WHERE id = ${job_id}`;
     const calls = { statements: 0, views: 0 };
     const db = new Proxy(app.db, {

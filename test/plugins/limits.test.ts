@@ -199,7 +199,8 @@ t.test('stored bytes of an owner', async (t) => {
     failure: { code: 'storage_quota', detail: /MAX_STORED_SIZE_PER_OWNER/ },
   });
   const other = await exportAs('cat');
-  t.match(await end('cat', other.json().job_id, 'exports'), { status: 'completed' }, 'another owner has room');
+  const exported = await end('cat', other.json().job_id, 'exports');
+  t.match(exported, { status: 'completed' }, 'another owner has room');
 
   const key = { 'idempotency-key': 'once' };
   await app.sql`UPDATE bulk.jobs SET file = NULL WHERE id = ${accepted[0] as string}`;
@@ -208,4 +209,28 @@ t.test('stored bytes of an owner', async (t) => {
   t.equal((await upload('ann', content)).statusCode, 429);
   await app.sql`UPDATE bulk.jobs SET bytes_total = ${room} WHERE owner = 'acme' AND file IS NOT NULL`;
   t.match((await exportAs('ann')).json(), { code: 'storage_quota' }, 'exports are refused as well, once it is full');
+
+  // Room for one of two that are written before either ends.
+  const { bytes } = exported as unknown as { bytes: number };
+  await app.sql`UPDATE bulk.jobs SET bytes_total = CASE id WHEN ${accepted[1]} THEN ${room - 1.5 * bytes}::float8 ELSE 0 END
+    WHERE owner = 'acme' AND file IS NOT NULL`;
+  const files = app.storage.exports;
+  const { write } = files;
+  const bothWritten = Promise.withResolvers<void>();
+  let unwritten = 2;
+  files.write = async (...given) => {
+    const file = await write.apply(files, given);
+    if (--unwritten === 0) bothWritten.resolve();
+    await bothWritten.promise;
+    return file;
+  };
+  const kept = (await readdir(app.config.exportDir)).length;
+  const asked = [await exportAs('ann'), await exportAs('bob')];
+  const together = await Promise.all(asked.map(async (job) => await end('ann', job.json().job_id, 'exports')));
+  t.match(
+    together.toSorted((a, b) => a.status.localeCompare(b.status)),
+    [{ status: 'completed' }, { status: 'failed', failure: { code: 'storage_quota' } }],
+    'of exports that end together those have room that are first',
+  );
+  t.equal((await readdir(app.config.exportDir)).length, kept + 1, 'the file of the other is gone');
 });
