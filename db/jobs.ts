@@ -105,7 +105,7 @@ export async function cancelJob(db: Db, type: JobType, id: string): Promise<Job 
 }
 
 /**
- * Begins another attempt at an unfinished job; from here on earlier ones can no longer write.
+ * Begins another attempt at an unfinished job of our DB_SCHEMA; from here on earlier ones can no longer write.
  * @param runner the process that makes the attempt (db/queue-entries.ts).
  */
 export async function startAttempt(db: Db, type: JobType, id: string, runner: string): Promise<Job | undefined> {
@@ -119,6 +119,7 @@ export async function startAttempt(db: Db, type: JobType, id: string, runner: st
     }))
     .where('id', '=', id)
     .where('type', '=', type)
+    .where(sql<boolean>`(db_schema = current_schema()) IS NOT FALSE`)
     .where('status', 'in', unfinished)
     .returning([...jobColumns, 'options', readAt])
     .executeTakeFirst();

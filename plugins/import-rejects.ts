@@ -17,6 +17,7 @@ import { findFormat, openRejects } from '../src/import/open-rejects.ts';
 import { type Problem, problem } from '../src/problems.ts';
 import { requireJob } from '../src/require-job.ts';
 import { type Format, mediaTypes } from '../src/resources/formats.ts';
+import { resources } from '../src/resources/index.ts';
 
 const RejectsQuery = Type.Object(
   {
@@ -41,6 +42,8 @@ export default fp(
       },
       async (request, reply) => {
         const job = await requireJob(db, 'import', request.params.job_id, request.jobsOf);
+        if (!resources.has(job.resource))
+          throw problem('file_unreadable', `resource '${job.resource}' is not known here; ask a service that has it`);
         const { file } = job;
         if (file === null || (await storage.uploads.size(file)) === null) throw uploadGone(job);
         const setHeaders = (format: Format) =>

@@ -1,6 +1,7 @@
 // Job scheduling by pg-boss. A job and its queue entry are made in one transaction; an import that refers to records
 // of earlier unfinished imports gets its entry when the last of these ends. Whatever slips (a deleted entry, a process
-// that died) is found by a sweep: every unfinished job that waits for nothing has a live entry.
+// that died) is found by a sweep: every unfinished job of this process's resources and DB_SCHEMA that waits for nothing has
+// a live entry.
 import { randomUUID } from 'node:crypto';
 import fp from 'fastify-plugin';
 import type { Transaction } from 'kysely';

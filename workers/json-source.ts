@@ -25,7 +25,7 @@ export function jsonSource(text: string, name: string): string | undefined {
       if (depth === 1) string = text.slice(at, end + 1);
       at = end;
     } else if (char === openBrace || char === openBracket) depth++;
-    else if (char === colon && depth === 1) from = JSON.parse(string) === name ? at + 1 : -1;
+    else if (char === colon && depth === 1) from = nameOf(string) === name ? at + 1 : -1;
     else if (char === comma || char === closeBrace || char === closeBracket) {
       if (depth === 1 && from >= 0) found = text.slice(from, at).trim();
       if (depth === 1) from = -1;
@@ -33,4 +33,9 @@ export function jsonSource(text: string, name: string): string | undefined {
     }
   }
   return found;
+}
+
+/** @param string with its quotes. Few names have anything to unescape. */
+function nameOf(string: string): string {
+  return string.includes('\\') ? JSON.parse(string) : string.slice(1, -1);
 }

@@ -43,7 +43,8 @@ export async function lockDataDir(
   const liveHolder: LiveHolder = async (path, seen) => {
     const holder = parse(seen.content);
     if (!holder) return null;
-    if (holder.space === space) {
+    // An earlier version named none, and does not touch its lock.
+    if (holder.space === undefined || holder.space === space) {
       return (await processStart(holder.pid)) === holder.started ? `process ${holder.pid}` : null;
     }
     onWait(standstillMs);

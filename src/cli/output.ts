@@ -1,5 +1,6 @@
 // What the command says. On a terminal text for a person, else JSON lines for a program: one object a line on stdout. Bars
 // and remarks are on stderr, so stdout is never more than what was asked for.
+import { once } from 'node:events';
 import { createLogUpdate } from 'log-update';
 import type { TerminalStream } from './context.ts';
 import { plain } from './plain-text.ts';
@@ -21,6 +22,7 @@ export class Output {
   readonly json: boolean;
   readonly #options: OutputOptions;
   readonly #bars: ReturnType<typeof createLogUpdate> | null;
+  #failure: Error | null = null;
   #drawnAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: OutputOptions) {
@@ -44,19 +46,25 @@ export class Output {
     await this.write(`${JSON.stringify(value)}\n`);
   }
 
-  /** Bytes as they are; resolves once they are written. @throws EPIPE when nobody reads them any more; ENOSPC, EFBIG … */
+  /** Bytes as they are, under back-pressure. @throws EPIPE when nobody reads them any more; ENOSPC, EFBIG … of an earlier one. */
   async write(content: string | Uint8Array): Promise<void> {
+    this.#throwFailure();
     const { stdout, signal } = this.#options;
-    signal?.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      const abort = () => reject(signal?.reason);
-      signal?.addEventListener('abort', abort, { once: true });
-      stdout.write(content, (error) => {
-        signal?.removeEventListener('abort', abort);
-        if (error) reject(error);
-        else resolve();
-      });
+    const hasRoom = stdout.write(content, (error) => {
+      this.#failure ??= error ?? null;
     });
+    if (!hasRoom) await once(stdout, 'drain', { signal });
+    this.#throwFailure();
+  }
+
+  /** Waits until all of it is written: an error may come last. @throws as write. */
+  async flush(): Promise<void> {
+    await new Promise((resolve) => this.#options.stdout.write('', resolve));
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure;
   }
 
   /** Something that is worth knowing meanwhile: text on stderr, whatever stdout is. */

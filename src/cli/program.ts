@@ -55,7 +55,9 @@ export function createProgram(version: string, surroundings: Surroundings, end: 
       const command = given.pop() as Command;
       const context = createContext(surroundings, command.optsWithGlobals<GlobalOptions>());
       try {
-        end(await action(context, ...(given as never)));
+        const code = await action(context, ...(given as never));
+        await context.output.flush();
+        end(code);
       } catch (error) {
         // Whatever a stream made of the signal.
         throw signal.aborted ? signal.reason : error;

@@ -25,7 +25,7 @@ export class ChunkPipeline {
   #lastAdmission: Promise<unknown> = Promise.resolve();
   #failure: { error: unknown } | null = null;
 
-  /** @param signal once it aborts, chunks that are being loaded are finished and no other is begun. */
+  /** @param signal once it aborts, chunks that are being loaded are finished, unless that takes long, and no other is begun. */
   constructor(steps: PipelineSteps, signal: AbortSignal) {
     this.#steps = steps;
     this.#signal = signal;

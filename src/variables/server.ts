@@ -6,7 +6,7 @@ export const server = {
   HOST: {
     group: 'Server',
     default: '127.0.0.1',
-    description: 'address to listen on',
+    description: 'address to listen on; localhost is 127.0.0.1, or ::1 where there is no IPv4',
     parse: text(/^[\w.:%-]+$/, 'an address or host name'),
   },
   PORT: {
