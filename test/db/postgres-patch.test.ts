@@ -215,6 +215,8 @@ for (const [build, driver] of Object.entries(builds)) {
       const first = await sql.reserve();
       const second = sql.reserve();
       await terminate(await pidOf(first));
+      // Before the driver knows, the dead one is given on, and the next statement fails.
+      await t.rejects(within(first`SELECT 0`), lost);
       first.release();
       const reserved = await within(second);
       await within(reserved`SELECT 1`);
