@@ -5,7 +5,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
@@ -160,6 +160,11 @@ t.test('Ctrl-C ends an export whose output nobody reads', async (t) => {
   while (stdout.writableLength === 0) await pause(5);
   stop.abort(new Interrupted('SIGINT'));
   t.equal(await Promise.race([exporting, pause(5_000, 'goes on')]), 130);
+
+  const stopLast = new AbortController();
+  const stuck = new Writable({ write: () => stopLast.abort(new Interrupted('SIGINT')) });
+  const listing = runBulk(['resources'], { ...surroundings, stdout: stuck, signal: stopLast.signal });
+  t.equal(await Promise.race([listing, pause(5_000, 'goes on')]), 130, 'nor is the last of it waited for');
 });
 
 t.test('watching several jobs ends when it cannot go on for one of them', async (t) => {

@@ -60,5 +60,26 @@ t.test('a job of a resource that is not known here is left to a process that kno
   t.equal(cancelled.statusCode, 202);
 });
 
+t.test('entries of an earlier version, which name the job alone, change nothing about that', async (t) => {
+  const app = await start();
+  const { job_id } = (await post(app, { resource: 'users', name: 'u.ndjson', content: '{}' })).json();
+  await ended(app, job_id);
+  await sql`UPDATE bulk.jobs SET status = 'pending', attempt = 0, db_schema = 'another' WHERE id = ${job_id}`;
+  const count = async () =>
+    (await sql`SELECT FROM pgboss.job WHERE singleton_key = ${job_id} AND state < 'completed'`).length;
+  while ((await count()) > 0) await pause(20);
+  await sql`
+    INSERT INTO pgboss.job (name, data, singleton_key, policy)
+    VALUES ('import', ${sql.json({ jobId: job_id })}, ${job_id}, 'exclusive')`;
+  while ((await count()) > 0) await pause(20);
+  t.match((await app.inject(`/v1/imports/${job_id}`)).json(), { status: 'pending', failed: 1 });
+
+  await sql`UPDATE bulk.jobs SET status = 'completed', resource = 'planets' WHERE id = ${job_id}`;
+  for (const method of ['GET', 'HEAD'] as const) {
+    const { statusCode } = await app.inject({ method, url: `/v1/imports/${job_id}/rejects` });
+    t.equal(statusCode, 409, 'nor are records read of a resource that is not known');
+  }
+});
+
 // What the apps have open would keep the file from ending.
 t.end();

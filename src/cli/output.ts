@@ -57,9 +57,14 @@ export class Output {
     this.#throwFailure();
   }
 
-  /** Waits until all of it is written: an error may come last. @throws as write. */
+  /** Waits until all of it is written: an error may come last. @throws as write; the signal's reason. */
   async flush(): Promise<void> {
-    await new Promise((resolve) => this.#options.stdout.write('', resolve));
+    const { stdout, signal } = this.#options;
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      stdout.write('', () => resolve());
+    });
     this.#throwFailure();
   }
 
