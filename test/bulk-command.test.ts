@@ -162,7 +162,7 @@ t.test('Ctrl-C ends an export whose output nobody reads', async (t) => {
   t.equal(await Promise.race([exporting, pause(5_000, 'goes on')]), 130);
 
   const stopLast = new AbortController();
-  const stuck = new Writable({ write: () => stopLast.abort(new Interrupted('SIGINT')) });
+  const stuck = new Writable({ write: () => void setTimeout(() => stopLast.abort(new Interrupted('SIGINT')), 50) });
   const listing = runBulk(['resources'], { ...surroundings, stdout: stuck, signal: stopLast.signal });
   t.equal(await Promise.race([listing, pause(5_000, 'goes on')]), 130, 'nor is the last of it waited for');
 });
