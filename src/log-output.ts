@@ -13,6 +13,8 @@ const { fd } = process.stdout;
 const maxKeptBytes = 2 ** 20;
 const retryMs = 50;
 const longestFlushMs = 1000;
+/** A reader that is merely slow loses lines again and again. */
+const tellAgainMs = 60_000;
 
 let failing = false;
 
@@ -46,10 +48,11 @@ export function logOutput(): { write(line: string): void } {
       stdout.flush();
     }, retryMs).unref();
   };
-  let told = false;
+  let toldAt = Number.NEGATIVE_INFINITY;
   const report = (text: string) => {
-    if (!told) tell(text);
-    told = true;
+    if (performance.now() - toldAt < tellAgainMs) return;
+    toldAt = performance.now();
+    tell(text);
   };
   stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
     failing = true;
@@ -58,7 +61,7 @@ export function logOutput(): { write(line: string): void } {
     else report(`the log cannot be written (${code}); lines may be lost until it can`);
   });
   stdout.on('write', () => {
-    [failing, told] = [false, false];
+    failing = false;
   });
   // A line that finds no room any more starts no attempt to write the others.
   stdout.on('drop', () => {
